@@ -1,0 +1,21 @@
+export type MessageSeverity = 'info' | 'warning' | 'critical';
+
+/** What people are told, whatever the channel. */
+export interface Message {
+  /** The same event has the same key: a channel sends it once. */
+  readonly key: string;
+  readonly severity: MessageSeverity;
+  readonly product: string;
+  readonly environment: string;
+  /** One line: `CRITICAL: Auto-rollback initiated`. */
+  readonly title: string;
+  /** The reason sentence, and what was done. */
+  readonly text: string;
+  /** Facts worth a table, in order. */
+  readonly facts: readonly { readonly name: string; readonly value: string }[];
+  /** Commands to run by hand, in the order a person would try them. */
+  readonly commands: readonly { readonly label: string; readonly command: string }[];
+  readonly links: readonly { readonly label: string; readonly url: string }[];
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
