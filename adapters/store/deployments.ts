@@ -1,0 +1,193 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { Deployment, DeploymentStatus, Outcome } from '../../domain/deployment.ts';
+import type { DeploymentKey, ProductKey } from '../../domain/identity.ts';
+import { endRollback, registerDeployment } from '../../domain/product-row.ts';
+import { changeRow, scope } from './products.ts';
+import type { Database } from './schema.ts';
+import type { Run } from './store.ts';
+
+export type NewDeployment = Omit<Deployment, 'status' | 'outcome' | 'outcomeReason' | 'endedAtMs' | 'goodMs'>;
+
+export interface Registered {
+  readonly deployment: Deployment;
+  /** `false`: the same deployment was reported before. */
+  readonly isNew: boolean;
+  /** The deployment that was current until now. */
+  readonly superseded: string | null;
+}
+
+export interface ListFilter {
+  readonly product?: string;
+  readonly environment?: string;
+  readonly sinceMs?: number;
+  readonly status?: DeploymentStatus;
+  readonly limit: number;
+}
+
+export interface DeploymentRecords {
+  /** One transaction with the product row: the deployment becomes current, or waits while a rollback runs. */
+  register(deployment: NewDeployment): Promise<Registered>;
+  read(key: DeploymentKey): Promise<Deployment | null>;
+  /** Newest first. */
+  list(filter: ListFilter): Promise<Deployment[]>;
+  /** Sets the outcome unless one is set already; the first word stands. */
+  end(key: DeploymentKey, outcome: Outcome, reason: string, atMs: number): Promise<Deployment | null>;
+  setGood(key: DeploymentKey, goodMs: number): Promise<void>;
+  /** Ends a rollback in one transaction: the row is cleared, the old deployment ends, the new current one begins. */
+  concludeRollback(conclusion: Conclusion): Promise<Deployment | null>;
+}
+
+export interface Conclusion {
+  readonly key: DeploymentKey;
+  readonly rollback: string;
+  readonly outcome: Outcome;
+  readonly reason: string;
+  readonly atMs: number;
+  /** The restored release's deployment; `null` where a waiting deployment takes over or nothing was restored. */
+  readonly restored: NewDeployment | null;
+  /** A waiting deployment that is released and becomes current. */
+  readonly takenOverBy: string | null;
+}
+
+export function createDeploymentRecords(db: Kysely<Database>, run: Run): DeploymentRecords {
+  return {
+    register: (deployment) => run(() => db.transaction().execute((transaction) => register(transaction, deployment))),
+    read: (key) => run(() => readOne(db, key)),
+    list: (filter) => run(() => list(db, filter)),
+    end: (key, outcome, reason, atMs) =>
+      run(() => db.transaction().execute((transaction) => end(transaction, key, outcome, reason, atMs))),
+    setGood: (key, goodMs) =>
+      run(async () => {
+        await db
+          .updateTable('deployments')
+          .set({ good_ms: goodMs })
+          .where('product', '=', key.product)
+          .where('environment', '=', key.environment)
+          .where('deployment', '=', key.deployment)
+          .execute();
+      }),
+    concludeRollback: (conclusion) =>
+      run(() => db.transaction().execute((transaction) => conclude(transaction, conclusion))),
+  };
+}
+
+async function register(transaction: Transaction<Database>, report: NewDeployment): Promise<Registered> {
+  const known = await readOne(transaction, report);
+  if (known !== null) return { deployment: known, isNew: false, superseded: null };
+  let status: DeploymentStatus = 'watching';
+  let superseded: string | null = null;
+  await changeRow(transaction, report, (row) => {
+    const registering = registerDeployment(row, report.deployment);
+    ({ status, superseded } = registering);
+    return registering.row;
+  });
+  if (superseded !== null) {
+    const older = { ...report, deployment: superseded };
+    await end(transaction, older, 'superseded', `superseded by ${report.deployment}`, report.deployedAtMs);
+  }
+  const deployment = await insert(transaction, report, status);
+  return { deployment, isNew: true, superseded };
+}
+
+async function conclude(transaction: Transaction<Database>, conclusion: Conclusion): Promise<Deployment | null> {
+  const { key, restored, takenOverBy } = conclusion;
+  const current = restored?.deployment ?? takenOverBy;
+  await changeRow(transaction, key, (row) => endRollback(row, conclusion.rollback, current));
+  await end(transaction, key, conclusion.outcome, conclusion.reason, conclusion.atMs);
+  if (takenOverBy !== null) {
+    const waiting = await readOne(transaction, { ...key, deployment: takenOverBy });
+    if (waiting?.status === 'waiting') await write(transaction, { ...waiting, status: 'watching' });
+  }
+  if (restored === null) return null;
+  return (await readOne(transaction, restored)) ?? insert(transaction, restored, 'watching');
+}
+
+async function end(
+  transaction: Transaction<Database>,
+  key: DeploymentKey,
+  outcome: Outcome,
+  reason: string,
+  atMs: number,
+): Promise<Deployment | null> {
+  const found = await readOne(transaction, key);
+  if (found === null || found.outcome !== null) return found;
+  const ended: Deployment = { ...found, status: 'ended', outcome, outcomeReason: reason, endedAtMs: atMs };
+  await write(transaction, ended);
+  return ended;
+}
+
+async function insert(
+  transaction: Transaction<Database>,
+  report: NewDeployment,
+  status: DeploymentStatus,
+): Promise<Deployment> {
+  const deployment: Deployment = {
+    ...report,
+    status,
+    outcome: null,
+    outcomeReason: null,
+    endedAtMs: null,
+    goodMs: 0,
+  };
+  await transaction
+    .insertInto('deployments')
+    .values({ ...scope(deployment), deployment: deployment.deployment, ...columns(deployment) })
+    .execute();
+  return deployment;
+}
+
+async function write(transaction: Transaction<Database>, deployment: Deployment): Promise<void> {
+  const { good_ms: _, ...changed } = columns(deployment);
+  await transaction
+    .updateTable('deployments')
+    .set(changed)
+    .where('product', '=', deployment.product)
+    .where('environment', '=', deployment.environment)
+    .where('deployment', '=', deployment.deployment)
+    .execute();
+}
+
+function columns(deployment: Deployment) {
+  return {
+    status: deployment.status,
+    outcome: deployment.outcome,
+    deployed_at_ms: deployment.deployedAtMs,
+    ended_at_ms: deployment.endedAtMs,
+    origin: deployment.origin,
+    good_ms: deployment.goodMs,
+    document: JSON.stringify(deployment),
+  };
+}
+
+async function readOne(
+  db: Kysely<Database> | Transaction<Database>,
+  key: DeploymentKey,
+): Promise<Deployment | null> {
+  const found = await db
+    .selectFrom('deployments')
+    .select(['document', 'good_ms'])
+    .where('product', '=', key.product)
+    .where('environment', '=', key.environment)
+    .where('deployment', '=', key.deployment)
+    .executeTakeFirst();
+  return found === undefined ? null : parse(found);
+}
+
+async function list(db: Kysely<Database>, filter: ListFilter): Promise<Deployment[]> {
+  let query = db.selectFrom('deployments').select(['document', 'good_ms']);
+  if (filter.product !== undefined) query = query.where('product', '=', filter.product);
+  if (filter.environment !== undefined) query = query.where('environment', '=', filter.environment);
+  if (filter.sinceMs !== undefined) query = query.where('deployed_at_ms', '>=', filter.sinceMs);
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  const rows = await query.orderBy('deployed_at_ms', 'desc').orderBy('deployment', 'desc').limit(filter.limit).execute();
+  return rows.map(parse);
+}
+
+function parse(row: { document: string; good_ms: number }): Deployment {
+  return { ...(JSON.parse(row.document) as Deployment), goodMs: row.good_ms };
+}
+
+/** The deployments of one product, newest first. */
+export function ofProduct(key: ProductKey, limit: number): ListFilter {
+  return { product: key.product, environment: key.environment, limit };
+}

@@ -1,0 +1,77 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { Incident } from '../../domain/incident.ts';
+import { scope } from './products.ts';
+import type { Database } from './schema.ts';
+import type { Run } from './store.ts';
+
+export interface IncidentFilter {
+  readonly product?: string;
+  readonly environment?: string;
+  readonly sinceMs?: number;
+  readonly limit: number;
+}
+
+export interface IncidentRecords {
+  /** Writes the whole incident; the report, if one is saved, stays. */
+  save(incident: Incident): Promise<void>;
+  /** Changes an incident in a transaction; `null` when it is not known. */
+  change(id: string, change: (incident: Incident) => Incident): Promise<Incident | null>;
+  read(id: string): Promise<Incident | null>;
+  /** Newest first. */
+  list(filter: IncidentFilter): Promise<Incident[]>;
+  saveReport(id: string, report: unknown): Promise<void>;
+  readReport(id: string): Promise<unknown>;
+}
+
+export function createIncidentRecords(db: Kysely<Database>, run: Run): IncidentRecords {
+  return {
+    save: (incident) => run(() => save(db, incident)),
+    change: (id, change) =>
+      run(() =>
+        db.transaction().execute(async (transaction) => {
+          const found = await readOne(transaction, id);
+          if (found === null) return null;
+          const changed = change(found);
+          await save(transaction, changed);
+          return changed;
+        }),
+      ),
+    read: (id) => run(() => readOne(db, id)),
+    list: (filter) =>
+      run(async () => {
+        let query = db.selectFrom('incidents').select('document');
+        if (filter.product !== undefined) query = query.where('product', '=', filter.product);
+        if (filter.environment !== undefined) query = query.where('environment', '=', filter.environment);
+        if (filter.sinceMs !== undefined) query = query.where('opened_at_ms', '>=', filter.sinceMs);
+        const rows = await query.orderBy('opened_at_ms', 'desc').limit(filter.limit).execute();
+        return rows.map((row) => JSON.parse(row.document) as Incident);
+      }),
+    saveReport: (id, report) =>
+      run(async () => {
+        await db.updateTable('incidents').set({ report: JSON.stringify(report) }).where('id', '=', id).execute();
+      }),
+    readReport: (id) =>
+      run(async () => {
+        const found = await db.selectFrom('incidents').select('report').where('id', '=', id).executeTakeFirst();
+        return found?.report ? (JSON.parse(found.report) as unknown) : null;
+      }),
+  };
+}
+
+async function save(db: Kysely<Database> | Transaction<Database>, incident: Incident): Promise<void> {
+  const values = {
+    status: incident.status,
+    opened_at_ms: incident.openedAtMs,
+    document: JSON.stringify(incident),
+  };
+  await db
+    .insertInto('incidents')
+    .values({ id: incident.id, ...scope(incident), deployment: incident.deployment, ...values })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
+    .execute();
+}
+
+async function readOne(db: Kysely<Database> | Transaction<Database>, id: string): Promise<Incident | null> {
+  const found = await db.selectFrom('incidents').select('document').where('id', '=', id).executeTakeFirst();
+  return found === undefined ? null : (JSON.parse(found.document) as Incident);
+}

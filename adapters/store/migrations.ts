@@ -1,0 +1,111 @@
+import { type Kysely, sql } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import type { Database } from './schema.ts';
+
+export type Dialect = 'sqlite' | 'postgres';
+
+/** Brings the schema up to date; a database that a newer version has migrated further is refused. */
+export async function migrate(db: Kysely<Database>, dialect: Dialect): Promise<void> {
+  const migrations = migrationsFor(dialect);
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`the store's schema could not be brought up to date: ${reason}`, { cause: error });
+  }
+}
+
+function migrationsFor(dialect: Dialect): Record<string, Migration> {
+  const serial = dialect === 'sqlite' ? sql`integer primary key autoincrement` : sql`bigserial primary key`;
+  return {
+    '0001_first': {
+      async up(db) {
+        const scoped = (table: string) =>
+          db.schema
+            .createTable(table)
+            .addColumn('product', 'text', (column) => column.notNull())
+            .addColumn('environment', 'text', (column) => column.notNull());
+        await scoped('products')
+          .addColumn('state', 'text', (column) => column.notNull())
+          .addColumn('version', 'bigint', (column) => column.notNull())
+          .addPrimaryKeyConstraint('products_key', ['product', 'environment'])
+          .execute();
+        await scoped('deployments')
+          .addColumn('deployment', 'text', (column) => column.notNull())
+          .addColumn('status', 'text', (column) => column.notNull())
+          .addColumn('outcome', 'text')
+          .addColumn('deployed_at_ms', 'bigint', (column) => column.notNull())
+          .addColumn('ended_at_ms', 'bigint')
+          .addColumn('origin', 'text', (column) => column.notNull())
+          .addColumn('good_ms', 'bigint', (column) => column.notNull())
+          .addColumn('document', 'text', (column) => column.notNull())
+          .addPrimaryKeyConstraint('deployments_key', ['product', 'environment', 'deployment'])
+          .execute();
+        await db.schema.createIndex('deployments_by_time').on('deployments').columns(['deployed_at_ms']).execute();
+        await scoped('watches')
+          .addColumn('deployment', 'text', (column) => column.notNull())
+          .addColumn('last_tick_ms', 'bigint')
+          .addColumn('last_at_ms', 'bigint')
+          .addColumn('state', 'text', (column) => column.notNull())
+          .addPrimaryKeyConstraint('watches_key', ['product', 'environment', 'deployment'])
+          .execute();
+        await scoped('ticks')
+          .addColumn('deployment', 'text', (column) => column.notNull())
+          .addColumn('service', 'text', (column) => column.notNull())
+          .addColumn('tick_ms', 'bigint', (column) => column.notNull())
+          .addColumn('at_ms', 'bigint', (column) => column.notNull())
+          .addColumn('regular', 'integer', (column) => column.notNull())
+          .addColumn('kind', 'text', (column) => column.notNull())
+          .addColumn('document', 'text', (column) => column.notNull())
+          .addPrimaryKeyConstraint('ticks_key', ['product', 'environment', 'deployment', 'service', 'tick_ms'])
+          .execute();
+        await scoped('releases')
+          .addColumn('service', 'text', (column) => column.notNull())
+          .addColumn('release', 'text', (column) => column.notNull())
+          .addColumn('standing', 'text', (column) => column.notNull())
+          .addColumn('author', 'text', (column) => column.notNull())
+          .addColumn('reason', 'text', (column) => column.notNull())
+          .addColumn('at_ms', 'bigint', (column) => column.notNull())
+          .addPrimaryKeyConstraint('releases_key', ['product', 'environment', 'service', 'release'])
+          .execute();
+        await scoped('timeline')
+          .addColumn('seq', serial)
+          .addColumn('key', 'text', (column) => column.notNull().unique())
+          .addColumn('deployment', 'text', (column) => column.notNull())
+          .addColumn('incident', 'text')
+          .addColumn('at_ms', 'bigint', (column) => column.notNull())
+          .addColumn('kind', 'text', (column) => column.notNull())
+          .addColumn('text', 'text', (column) => column.notNull())
+          .execute();
+        await db.schema
+          .createIndex('timeline_by_deployment')
+          .on('timeline')
+          .columns(['product', 'environment', 'deployment', 'at_ms'])
+          .execute();
+        await scoped('incidents')
+          .addColumn('id', 'text', (column) => column.primaryKey())
+          .addColumn('deployment', 'text', (column) => column.notNull())
+          .addColumn('status', 'text', (column) => column.notNull())
+          .addColumn('opened_at_ms', 'bigint', (column) => column.notNull())
+          .addColumn('document', 'text', (column) => column.notNull())
+          .addColumn('report', 'text')
+          .execute();
+        await db.schema.createIndex('incidents_by_time').on('incidents').columns(['opened_at_ms']).execute();
+        await db.schema
+          .createTable('policies')
+          .addColumn('version', serial)
+          .addColumn('digest', 'text', (column) => column.notNull())
+          .addColumn('source', 'text', (column) => column.notNull())
+          .addColumn('at_ms', 'bigint', (column) => column.notNull())
+          .execute();
+        await db.schema
+          .createTable('notices')
+          .addColumn('key', 'text', (column) => column.notNull())
+          .addColumn('channel', 'text', (column) => column.notNull())
+          .addColumn('sent_at_ms', 'bigint', (column) => column.notNull())
+          .addPrimaryKeyConstraint('notices_key', ['key', 'channel'])
+          .execute();
+      },
+    },
+  };
+}

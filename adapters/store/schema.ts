@@ -1,0 +1,61 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** JSON kept as text, so that SQLite and PostgreSQL hold the same thing. */
+export type Json = ColumnType<string, string, string>;
+
+interface ProductScope {
+  product: string;
+  environment: string;
+}
+
+export interface Database {
+  products: ProductScope & { state: Json; version: number };
+  deployments: ProductScope & {
+    deployment: string;
+    status: string;
+    outcome: string | null;
+    deployed_at_ms: number;
+    ended_at_ms: number | null;
+    origin: string;
+    good_ms: number;
+    document: Json;
+  };
+  watches: ProductScope & { deployment: string; last_tick_ms: number | null; last_at_ms: number | null; state: Json };
+  ticks: ProductScope & {
+    deployment: string;
+    service: string;
+    tick_ms: number;
+    at_ms: number;
+    regular: number;
+    /** `sample`, `blind` or `gap`. */
+    kind: string;
+    document: Json;
+  };
+  releases: ProductScope & {
+    service: string;
+    release: string;
+    standing: string;
+    author: string;
+    reason: string;
+    at_ms: number;
+  };
+  timeline: ProductScope & {
+    key: string;
+    seq: Generated<number>;
+    deployment: string;
+    incident: string | null;
+    at_ms: number;
+    kind: string;
+    text: string;
+  };
+  incidents: ProductScope & {
+    id: string;
+    deployment: string;
+    status: string;
+    opened_at_ms: number;
+    document: Json;
+    report: string | null;
+  };
+  policies: { version: Generated<number>; digest: string; source: string; at_ms: number };
+  notices: { key: string; channel: string; sent_at_ms: number };
+}

@@ -1,0 +1,59 @@
+import type { Policy } from '../policy.ts';
+import { addCounts, type Counts, noCounts, type Probe } from '../sample.ts';
+import type { Reference } from './reference.ts';
+
+/** Counts between two regular ticks, extra ticks in between added up. */
+export interface RegularSample extends Counts {
+  readonly atMs: number;
+  readonly durationMs: number;
+}
+
+/** The outcome of one health check (every tick is one). */
+export interface HealthCheck {
+  readonly atMs: number;
+  readonly failed: boolean;
+  readonly probes: readonly Probe[];
+}
+
+/** What the judge remembers of one service between checks: bounded by the longest window, a few kilobytes. */
+export interface JudgeState {
+  /** Regular samples within the longest window, oldest first. */
+  readonly regular: readonly RegularSample[];
+  /** Measured since the last regular tick. */
+  readonly partial: RegularSample | null;
+  /** Health checks within their window, oldest first; only the last keeps its probes. */
+  readonly checks: readonly HealthCheck[];
+}
+
+export const newJudgeState: JudgeState = { regular: [], partial: null, checks: [] };
+
+export interface JudgeContext {
+  readonly policy: Policy;
+  readonly references: readonly Reference[];
+  readonly deployedAtMs: number;
+}
+
+/** What a trigger's rule may look at. */
+export interface Evidence extends JudgeState {
+  readonly nowMs: number;
+  readonly context: JudgeContext;
+}
+
+/** The newest regular samples that together cover `windowMs`, half an interval of tolerance for ticks that came late. */
+export function samplesWithin(evidence: Evidence, windowMs: number): RegularSample[] {
+  const toleranceMs = evidence.context.policy.monitoring.checkIntervalMs / 2;
+  return evidence.regular.filter((sample) => sample.atMs - sample.durationMs >= evidence.nowMs - windowMs - toleranceMs);
+}
+
+/** The sum of regular samples. */
+export function total(samples: readonly RegularSample[]): RegularSample {
+  const start: RegularSample = { ...noCounts, atMs: 0, durationMs: 0 };
+  return samples.reduce<RegularSample>(
+    (sum, sample) => ({
+      ...addCounts(sum, sample),
+      atMs: sample.atMs,
+      durationMs: sum.durationMs + sample.durationMs,
+    }),
+    start,
+  );
+}

@@ -1,0 +1,35 @@
+import type { Evidence, HealthCheck } from './evidence.ts';
+import { shortDuration, type Verdict } from './verdict.ts';
+
+/**
+ * More than the configured number of failed checks within the window, the last one failing. A check fails when at least
+ * half of the instances fail their probe; fewer make the service suspect. The warm-up after the deployment does not count.
+ */
+export function judgeHealthCheck(evidence: Evidence): Verdict {
+  const { policy, deployedAtMs } = evidence.context;
+  const rule = policy.triggers.healthCheck;
+  if (!rule.enabled) return verdict('off', null, null, 'health check trigger is off');
+  const warmUpEndMs = deployedAtMs + policy.monitoring.warmUpMs;
+  const checks = evidence.checks.filter((check) => check.atMs > evidence.nowMs - rule.windowMs && check.atMs >= warmUpEndMs);
+  const last = checks.at(-1);
+  if (last === undefined) return verdict('inconclusive', null, rule.failureCount, 'warming up, health checks do not count yet');
+  const failed = checks.filter((check) => check.failed).length;
+  const numbers = `${failed} of ${checks.length} health checks failed in ${shortDuration(rule.windowMs)}, allowed ${rule.failureCount}`;
+  if (last.failed && failed > rule.failureCount) {
+    return verdict('breach', failed, rule.failureCount, `${numbers}; last: ${describe(last)}`);
+  }
+  const sick = last.probes.some((probe) => !probe.healthy);
+  if (sick) return verdict('suspect', failed, rule.failureCount, `${numbers}; ${describe(last)}`);
+  return verdict('healthy', failed, rule.failureCount, numbers);
+}
+
+function describe(check: HealthCheck): string {
+  return check.probes
+    .filter((probe) => !probe.healthy)
+    .map((probe) => `${probe.instance} ${probe.detail}`)
+    .join(', ');
+}
+
+function verdict(state: Verdict['state'], current: number | null, threshold: number | null, reason: string): Verdict {
+  return { trigger: 'health_check', state, baseline: null, current, threshold, reason };
+}

@@ -1,0 +1,77 @@
+import { type Deployment, releaseOf } from './deployment.ts';
+import { shortDuration } from './detection/verdict.ts';
+
+/** What people or earlier rollbacks decided about a release. */
+export type Standing = 'good' | 'quarantined' | 'held';
+
+export interface ReleaseStanding {
+  readonly service: string;
+  readonly release: string;
+  readonly standing: Standing;
+  readonly author: string;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+export interface Candidate {
+  readonly release: string;
+  /** `served 24 h of breach-free traffic`, or `declared good by ana: …`. */
+  readonly reason: string;
+}
+
+export interface Candidates {
+  /** Newest first. */
+  readonly candidates: readonly Candidate[];
+  /** Releases passed over, with the reason; what "no last known good" says. */
+  readonly rejected: readonly Candidate[];
+}
+
+/**
+ * The releases a service may be rolled back to, newest first: another release than the current one that served
+ * `goodAfterMs` of observed, breach-free traffic (in all deployments together; a superseded monitor counts) or that a
+ * person declared good, neither quarantined nor held. Whether it is still restorable is asked of the target afterwards.
+ * @param deployments newest first
+ */
+export function rollbackCandidates(input: {
+  readonly service: string;
+  readonly current: string;
+  readonly deployments: readonly Deployment[];
+  readonly standings: readonly ReleaseStanding[];
+  readonly goodAfterMs: number;
+}): Candidates {
+  const goodMs = new Map<string, number>();
+  for (const deployment of input.deployments) {
+    const release = releaseOf(deployment, input.service);
+    if (release !== null) goodMs.set(release, (goodMs.get(release) ?? 0) + deployment.goodMs);
+  }
+  for (const { service, release } of input.standings) {
+    if (service === input.service && !goodMs.has(release)) goodMs.set(release, 0);
+  }
+  const candidates: Candidate[] = [];
+  const rejected: Candidate[] = [];
+  for (const [release, served] of goodMs) {
+    if (release === input.current) continue;
+    const standing = input.standings.find((entry) => entry.service === input.service && entry.release === release);
+    const { good, reason } = assess(standing, served, input.goodAfterMs);
+    (good ? candidates : rejected).push({ release, reason });
+  }
+  return { candidates, rejected };
+}
+
+function assess(
+  standing: ReleaseStanding | undefined,
+  servedMs: number,
+  goodAfterMs: number,
+): { good: boolean; reason: string } {
+  if (standing?.standing === 'quarantined' || standing?.standing === 'held') {
+    return { good: false, reason: `${standing.standing} by ${standing.author}: ${standing.reason}` };
+  }
+  if (standing?.standing === 'good') {
+    return { good: true, reason: `declared good by ${standing.author}: ${standing.reason}` };
+  }
+  if (servedMs >= goodAfterMs) return { good: true, reason: `served ${shortDuration(servedMs)} of breach-free traffic` };
+  return {
+    good: false,
+    reason: `served only ${shortDuration(servedMs)} of observed, breach-free traffic, ${shortDuration(goodAfterMs)} needed`,
+  };
+}

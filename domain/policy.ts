@@ -1,0 +1,125 @@
+/** The rollback policy, all durations in milliseconds. `config/` makes it from the YAML file and fills the defaults. */
+export interface Policy {
+  /** `false`: running monitors observe, alert and record what they would have done, but act on nothing. */
+  readonly enabled: boolean;
+  readonly monitoring: MonitoringPolicy;
+  readonly triggers: TriggerPolicies;
+  readonly rollback: RollbackPolicy;
+  readonly escalation: EscalationPolicy;
+  readonly statistics: StatisticsPolicy;
+}
+
+export interface MonitoringPolicy {
+  readonly checkIntervalMs: number;
+  readonly baselineWindowMs: number;
+  /** How long a deployment is watched, baseline included. */
+  readonly watchMs: number;
+  /** Length of one watch segment. */
+  readonly segmentMs: number;
+  /** Checks while something is suspect. */
+  readonly suspectIntervalMs: number;
+  /** Observed breach-free traffic after which a release may be a rollback target. */
+  readonly goodAfterMs: number;
+  /** Failed health checks this early after the deployment do not count. */
+  readonly warmUpMs: number;
+  /** Fewer requests than this in a window are no evidence about rates and latency. */
+  readonly minimumRequests: number;
+  /** Blind this long: alert. */
+  readonly blindAlertMs: number;
+  /** Blind this long: escalate. */
+  readonly blindEscalateMs: number;
+}
+
+export interface TriggerPolicies {
+  readonly errorRate: { readonly enabled: boolean; readonly multiplier: number; readonly windowMs: number };
+  readonly latency: {
+    readonly enabled: boolean;
+    readonly metric: LatencyMetric;
+    readonly multiplier: number;
+    readonly windowMs: number;
+  };
+  readonly memory: { readonly enabled: boolean; readonly thresholdPercent: number; readonly windowMs: number };
+  readonly database: { readonly enabled: boolean; readonly connectionErrors: number; readonly windowMs: number };
+  readonly healthCheck: { readonly enabled: boolean; readonly failureCount: number; readonly windowMs: number };
+}
+
+export type LatencyMetric = 'p50' | 'p95' | 'p99';
+
+export const latencyQuantile: Readonly<Record<LatencyMetric, number>> = { p50: 0.5, p95: 0.95, p99: 0.99 };
+
+export interface RollbackPolicy {
+  readonly maxAttempts: number;
+  readonly healthCheckTimeoutMs: number;
+  /** How long the restored release is verified under traffic at most. */
+  readonly verifyMs: number;
+  /** Wait before the second attempt; doubles with each further one. */
+  readonly retryBackoffMs: number;
+  /** Time limit of restore and of restart, each. */
+  readonly stepTimeoutMs: number;
+  /** `Retry-After` of the maintenance page, seconds. */
+  readonly retryAfterSeconds: number;
+}
+
+export interface EscalationPolicy {
+  readonly levels: readonly EscalationLevel[];
+  /** After the last level: everyone again, this often. */
+  readonly repeatMs: number;
+  /** An acknowledgement silences for this long. */
+  readonly acknowledgeMs: number;
+}
+
+export interface EscalationLevel {
+  readonly afterMs: number;
+  /** `owner`, `everyone` or the name of a notification channel. */
+  readonly notify: string;
+}
+
+/** Assumptions behind the statistics, named wherever a figure rests on them. */
+export interface StatisticsPolicy {
+  readonly manualRollbackMinutes: number;
+  readonly unattendedDowntimeMinutes: number;
+}
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+/** The specification's values, and the project's where it is silent. */
+export const defaultPolicy: Policy = {
+  enabled: true,
+  monitoring: {
+    checkIntervalMs: minute,
+    baselineWindowMs: 5 * minute,
+    watchMs: 24 * hour,
+    segmentMs: hour,
+    suspectIntervalMs: 10_000,
+    goodAfterMs: 30 * minute,
+    warmUpMs: minute,
+    minimumRequests: 100,
+    blindAlertMs: 3 * minute,
+    blindEscalateMs: 15 * minute,
+  },
+  triggers: {
+    errorRate: { enabled: true, multiplier: 2, windowMs: 5 * minute },
+    latency: { enabled: true, metric: 'p95', multiplier: 1.5, windowMs: 5 * minute },
+    memory: { enabled: true, thresholdPercent: 90, windowMs: 10 * minute },
+    database: { enabled: true, connectionErrors: 10, windowMs: 2 * minute },
+    healthCheck: { enabled: true, failureCount: 3, windowMs: 5 * minute },
+  },
+  rollback: {
+    maxAttempts: 3,
+    healthCheckTimeoutMs: 2 * minute,
+    verifyMs: 5 * minute,
+    retryBackoffMs: 5_000,
+    stepTimeoutMs: 5 * minute,
+    retryAfterSeconds: 30,
+  },
+  escalation: {
+    levels: [
+      { afterMs: 0, notify: 'owner' },
+      { afterMs: 5 * minute, notify: 'everyone' },
+    ],
+    repeatMs: 15 * minute,
+    acknowledgeMs: 30 * minute,
+  },
+  statistics: { manualRollbackMinutes: 25, unattendedDowntimeMinutes: 30 },
+};
