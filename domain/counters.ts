@@ -50,10 +50,22 @@ export function countsBetween(previous: Readings | null, current: Readings): Cou
     requests: sum(parts.map((part) => part.requests ?? 0)),
     errors: sum(parts.map((part) => part.errors ?? 0)),
     latency: parts.reduce<Histogram | null>((all, part) => addHistograms(all, part.latency), null),
-    dbConnectionErrors: ifAny(parts.map((part) => part.dbConnectionErrors), sum),
-    memoryPercent: ifAny(readings.map(([, now]) => valid(now.memoryPercent)), largest),
-    cpuPercent: ifAny(parts.map((part) => part.cpuPercent), mean),
-    affectedUsers: ifAny(readings.map(([, now]) => valid(now.affectedUsers)), largest),
+    dbConnectionErrors: ifAny(
+      parts.map((part) => part.dbConnectionErrors),
+      sum,
+    ),
+    memoryPercent: ifAny(
+      readings.map(([, now]) => valid(now.memoryPercent)),
+      largest,
+    ),
+    cpuPercent: ifAny(
+      parts.map((part) => part.cpuPercent),
+      mean,
+    ),
+    affectedUsers: ifAny(
+      readings.map(([, now]) => valid(now.affectedUsers)),
+      largest,
+    ),
   };
 }
 
@@ -69,7 +81,10 @@ function instanceCounts(previous: Readings | null, was: InstanceReading | null, 
   return {
     requests: scaled(increase(origin, was?.requests ?? null, now.requests), share),
     errors: scaled(increase(origin, was?.errors ?? null, now.errors), share),
-    dbConnectionErrors: scaled(increase(origin, was?.dbConnectionErrors ?? null, now.dbConnectionErrors), share),
+    dbConnectionErrors: scaled(
+      increase(origin, was?.dbConnectionErrors ?? null, now.dbConnectionErrors),
+      share,
+    ),
     latency: latencyIncrease(origin, was?.latency ?? null, now.latency, share),
     cpuPercent: cpu === null || origin.kind === 'base' || elapsedMs <= 0 ? null : (cpu * 100_000) / elapsedMs,
   };
@@ -116,6 +131,9 @@ function anyFell(was: InstanceReading, now: InstanceReading): boolean {
   return pairs.some(([before, after]) => usable(before) && usable(after) && after.value < before.value);
 }
 
+/** Instances of one reading are read up to this much apart. */
+const readingJitterMs = 5_000;
+
 /**
  * How much of a counter's increase belongs to this interval. An instance that did not answer for a while returns
  * with the counts of all that time; taken whole they would be a spike in the rate, and roll back a healthy release.
@@ -124,7 +142,8 @@ function shareOfInterval(previous: Readings | null, origin: Origin, now: Instanc
   if (previous === null) return 1;
   const intervalMs = now.atMs - previous.atMs;
   const elapsedMs = now.atMs - origin.sinceMs;
-  return intervalMs > 0 && elapsedMs > intervalMs * 1.5 ? intervalMs / elapsedMs : 1;
+  const late = elapsedMs > intervalMs * 1.5 && elapsedMs > intervalMs + readingJitterMs;
+  return intervalMs > 0 && late ? intervalMs / elapsedMs : 1;
 }
 
 /**

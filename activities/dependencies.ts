@@ -1,0 +1,64 @@
+import type { ChangeSource } from '../adapters/changes/change-source.ts';
+import type { DeployTarget } from '../adapters/deploy-target/deploy-target.ts';
+import type { HealthProbe } from '../adapters/health/health-probe.ts';
+import type { IssueTracker } from '../adapters/issues/issue-tracker.ts';
+import type { LogSource } from '../adapters/logs/log-source.ts';
+import type { MetricsSource } from '../adapters/metrics/metrics-source.ts';
+import type { Notifier } from '../adapters/notify/notifier.ts';
+import type { Store } from '../adapters/store/store.ts';
+import type { TrafficControl } from '../adapters/traffic/traffic-control.ts';
+import type { ProductKey } from '../domain/identity.ts';
+import type { Policy } from '../domain/policy.ts';
+
+/** Time, injected: the time-skipping server has its own. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): Promise<number>;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** How one service is reached. */
+export interface ServiceSetup {
+  readonly service: string;
+  readonly target: DeployTarget;
+  readonly metrics: MetricsSource;
+  readonly probe: HealthProbe;
+  /** `null`: nothing stands before the service; a rollback leaves traffic alone. */
+  readonly traffic: TrafficControl | null;
+  readonly logs: LogSource | null;
+  readonly changes: ChangeSource | null;
+}
+
+/** Everything the configuration says of one product. */
+export interface ProductSetup extends ProductKey {
+  readonly policy: Policy;
+  readonly policyVersion: number;
+  readonly owner: string;
+  readonly services: readonly ServiceSetup[];
+  /** Channels by who is meant: `owner`, `everyone`, or a channel's name. */
+  notifiers(whom: string): readonly Notifier[];
+  /** GitHub where a token is configured, else `null`. */
+  readonly issues: IssueTracker | null;
+  /** Where reports go in any case. */
+  readonly incidentsFolder: IssueTracker;
+  /** Who is assigned an incident with this cause or trigger; default the support engineer. */
+  assigneesFor(cause: string): { readonly assignees: readonly string[]; readonly labels: readonly string[]; readonly role: string };
+  /** Task queue of the target and metrics activities. */
+  readonly targetQueue: string;
+  /** Task queue of the watch. */
+  readonly watchQueue: string;
+}
+
+/** The products of the newest policy version; an unknown product throws and lists the known ones. */
+export interface Catalog {
+  setup(key: ProductKey): Promise<ProductSetup>;
+  products(): Promise<readonly ProductKey[]>;
+}
+
+export interface Dependencies {
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  /** Where a person finds the story of a deployment or incident. */
+  readonly links: { readonly ui: string | null; readonly api: string | null };
+}

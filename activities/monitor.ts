@@ -1,0 +1,140 @@
+import type { NewDeployment } from '../adapters/store/deployments.ts';
+import { type Baseline, baselineMetrics } from '../domain/baseline.ts';
+import type { DeploymentOrigin, DeploymentStatus, Outcome, ServiceRelease } from '../domain/deployment.ts';
+import { shortNumber } from '../domain/detection/verdict.ts';
+import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
+import { liveReleases } from '../domain/live.ts';
+import type { Pause } from '../domain/product-row.ts';
+import type { RollbackPlan } from '../domain/rollback.ts';
+import type { TimelineEntry } from '../domain/timeline.ts';
+import type { Dependencies } from './dependencies.ts';
+import { readRollbackPlan } from './rollback-plan.ts';
+import { serviceSetup } from './service-setup.ts';
+
+export interface MonitoredDeployment {
+  readonly key: DeploymentKey;
+  readonly services: readonly ServiceRelease[];
+  readonly origin: DeploymentOrigin;
+  readonly deployedAtMs: number;
+}
+
+/** How a monitor runs; fixed when it begins, all durations in milliseconds. */
+export interface MonitorSettings {
+  readonly status: DeploymentStatus;
+  readonly baselineEndMs: number;
+  readonly endMs: number;
+  readonly segmentMs: number;
+  readonly checkIntervalMs: number;
+  readonly watchQueue: string;
+  readonly plan: RollbackPlan;
+}
+
+export function createMonitorActivities({ store, catalog, clock }: Dependencies) {
+  return {
+    /** Makes sure the deployment is recorded, and reads what its monitor needs. */
+    async beginMonitor(deployment: MonitoredDeployment): Promise<MonitorSettings> {
+      const setup = await catalog.setup(deployment.key);
+      const { deployment: known } = await store.deployments.register(newDeployment(deployment));
+      const { monitoring } = setup.policy;
+      return {
+        status: known.status,
+        baselineEndMs: deployment.deployedAtMs + monitoring.baselineWindowMs,
+        endMs: deployment.deployedAtMs + monitoring.watchMs,
+        segmentMs: monitoring.segmentMs,
+        checkIntervalMs: monitoring.checkIntervalMs,
+        watchQueue: setup.watchQueue,
+        plan: await readRollbackPlan(store, setup, deployment),
+      };
+    },
+
+    /** The newest way back; asked for at every edge, so that a rollback without the store knows it too. */
+    async refreshPlan(deployment: MonitoredDeployment): Promise<RollbackPlan> {
+      return readRollbackPlan(store, await catalog.setup(deployment.key), deployment);
+    },
+
+    /** The specification's baseline, from the release's own first minutes. */
+    async establishBaseline(deployment: MonitoredDeployment): Promise<{ baselines: Baseline[]; text: string }> {
+      const watch = await store.watches.read(deployment.key);
+      const timestamp = new Date(await clock.now()).toISOString();
+      const baselines = (watch?.services ?? []).map(
+        (service): Baseline => ({
+          deployment_id: deployment.key.deployment,
+          service: service.service,
+          release: service.release,
+          timestamp,
+          metrics: baselineMetrics(service.baseline),
+        }),
+      );
+      return { baselines, text: baselines.map((baseline) => describe(baseline, baselines.length > 1)).join('\n') };
+    },
+
+    async endMonitor(key: DeploymentKey, outcome: Outcome, reason: string): Promise<Outcome> {
+      const ended = await store.deployments.end(key, outcome, reason, await clock.now());
+      return ended?.outcome ?? outcome;
+    },
+
+    /** Registers what is live as a deployment of its own: somebody changed it by hand. `null` when nothing else is live. */
+    async registerObserved(deployment: MonitoredDeployment): Promise<MonitoredDeployment | null> {
+      const setup = await catalog.setup(deployment.key);
+      const services = await Promise.all(
+        deployment.services.map(async ({ service, release }) => {
+          const live = await serviceSetup(setup, service).target.live(service, AbortSignal.timeout(30_000));
+          const stranger = liveReleases(live).find((found) => found !== release);
+          return { service, release: stranger ?? release };
+        }),
+      );
+      if (services.every((entry, i) => entry.release === deployment.services[i]?.release)) return null;
+      const nowMs = await clock.now();
+      const observed: MonitoredDeployment = {
+        key: { ...deployment.key, deployment: `observed-${nowMs}` },
+        services,
+        origin: 'observed',
+        deployedAtMs: nowMs,
+      };
+      await store.deployments.end(deployment.key, 'changed_outside', 'somebody changed what is live by hand', nowMs);
+      await store.deployments.register(newDeployment(observed));
+      return observed;
+    },
+
+    /** What a rollback that this monitor joined came to; `null` while it runs. */
+    async readRollbackOutcome(key: DeploymentKey): Promise<{ outcome: Outcome; reason: string; incident: string | null } | null> {
+      const deployment = await store.deployments.read(key);
+      if (deployment === null || deployment.outcome === null) return null;
+      return { outcome: deployment.outcome, reason: deployment.outcomeReason ?? '', incident: null };
+    },
+
+    /** Whether a waiting deployment was let in. */
+    async isReleased(key: DeploymentKey): Promise<boolean> {
+      return (await store.deployments.read(key))?.status !== 'waiting';
+    },
+
+    async setPause(key: ProductKey, pause: Pause | null): Promise<void> {
+      await store.products.change(key, (row) => ({ ...row, pause }));
+    },
+
+    async recordTimeline(entries: TimelineEntry[]): Promise<void> {
+      await store.timeline.append(entries);
+    },
+  };
+}
+
+export function newDeployment(deployment: MonitoredDeployment): NewDeployment {
+  return {
+    ...deployment.key,
+    services: deployment.services,
+    origin: deployment.origin,
+    deployedAtMs: deployment.deployedAtMs,
+  };
+}
+
+function describe({ service, metrics }: Baseline, named: boolean): string {
+  const known = (label: string, value: number | null, unit: string) =>
+    value === null ? [] : [`${label}: ${shortNumber(value)}${unit}`];
+  return [
+    named ? `Baseline of ${service} established` : 'Baseline established',
+    ...known('Error rate', metrics.error_rate, '/min'),
+    ...known('P95 latency', metrics.p95_latency_ms, 'ms'),
+    ...known('Memory', metrics.memory_usage_percent, '%'),
+    ...known('Request rate', metrics.request_rate, '/s'),
+  ].join('\n');
+}

@@ -1,0 +1,197 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { StepContext } from '../adapters/deploy-target/deploy-target.ts';
+import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
+import { type LiveService, liveReleases, unexpectedRelease } from '../domain/live.ts';
+import type {
+  HealthResult,
+  Move,
+  PreTrafficResult,
+  RollbackPlan,
+  ServicePlan,
+  StepResult,
+  TargetChoice,
+} from '../domain/rollback.ts';
+import type { Dependencies } from './dependencies.ts';
+import { serviceSetup } from './service-setup.ts';
+import { messageOf } from './within.ts';
+
+export interface StepInput {
+  readonly key: ProductKey;
+  readonly move: Move;
+  /** Names rollback and attempt: a repeated step changes nothing twice. */
+  readonly stepKey: string;
+}
+
+const lookMs = 15_000;
+/** A restored service must be healthy this many times in a row. */
+const healthyInARow = 2;
+
+export function createTargetActivities({ catalog, clock }: Dependencies) {
+  return {
+    /** Proves that the target can be reached, compares what is live, and finds a restorable release for each service. */
+    async chooseTarget(
+      key: DeploymentKey,
+      plan: RollbackPlan,
+      to: string | null,
+      alreadyRestored: string[],
+    ): Promise<TargetChoice> {
+      const moves: Move[] = [];
+      for (const service of plan.services) {
+        const live = await look(key, service.service);
+        const stranger = unexpectedRelease(live, [service.release, ...alreadyRestored]);
+        if (stranger !== null) return { kind: 'changed_outside', reason: stranger, live: strangersOf(live, service) };
+        const chosen = await chooseFor(key, service, to);
+        if ('none' in chosen) return { kind: 'none', reason: chosen.none };
+        moves.push(chosen);
+      }
+      return { kind: 'chosen', moves };
+    },
+
+    async restore(input: StepInput): Promise<StepResult> {
+      return compareThen(input, async (step) => {
+        const { target } = serviceSetup(await catalog.setup(input.key), input.move.service);
+        await target.restore(input.move.service, input.move.to, step);
+        return `${input.move.service} is configured to run ${input.move.to}`;
+      });
+    },
+
+    async restart(input: StepInput): Promise<StepResult> {
+      return compareThen(input, async (step) => {
+        const { target } = serviceSetup(await catalog.setup(input.key), input.move.service);
+        await target.restart(input.move.service, step);
+        return `${input.move.service} was restarted`;
+      });
+    },
+
+    /** Waits until every instance of every service runs its release and is healthy. */
+    async waitHealthy(key: ProductKey, releases: Pick<Move, 'service' | 'to'>[], timeoutMs: number): Promise<HealthResult> {
+      const { cancellationSignal } = Context.current();
+      const endMs = (await clock.now()) + timeoutMs;
+      let inARow = 0;
+      for (;;) {
+        const seen = await Promise.all(releases.map(({ service, to }) => healthOf(key, service, to, cancellationSignal)));
+        const sick = seen.filter((entry) => entry !== null);
+        inARow = sick.length === 0 ? inARow + 1 : 0;
+        if (inARow >= healthyInARow) return { kind: 'healthy', detail: 'Health checks: PASS' };
+        Context.current().heartbeat(sick.join('; '));
+        if ((await clock.now()) >= endMs) {
+          return { kind: 'unhealthy', reason: `not healthy after ${timeoutMs / 1000} s: ${sick.join('; ')}` };
+        }
+        await clock.sleep(1_000, cancellationSignal);
+      }
+    },
+
+    /** Memory and connection errors of the restored release while nobody uses it. Blind metrics: health alone decides. */
+    async checkBeforeTraffic(key: ProductKey, moves: Move[]): Promise<PreTrafficResult> {
+      const { cancellationSignal } = Context.current();
+      const setup = await catalog.setup(key);
+      const sentences: string[] = [];
+      let blind = false;
+      let healthy = true;
+      for (const { service, to } of moves) {
+        const sick = await healthOf(key, service, to, cancellationSignal);
+        if (sick !== null) return { healthy: false, blind, reason: sick };
+        const reach = serviceSetup(setup, service);
+        const live = await reach.target.live(service, cancellationSignal);
+        const request = { ...key, service, instances: live.instances, signal: cancellationSignal };
+        const first = await reach.metrics.measure({ ...request, cursor: null });
+        if (first.kind !== 'measured') {
+          blind = true;
+          sentences.push(`${service}: blind before traffic (${first.reason}), health probes alone decide`);
+          continue;
+        }
+        await clock.sleep(1_000, cancellationSignal);
+        const second = await reach.metrics.measure({ ...request, cursor: first.cursor });
+        const counts = second.kind === 'measured' ? second.counts : first.counts;
+        const memory = counts.memoryPercent;
+        const { thresholdPercent } = setup.policy.triggers.memory;
+        const refused = counts.dbConnectionErrors ?? 0;
+        if (memory !== null && memory > thresholdPercent) {
+          healthy = false;
+          sentences.push(`${service}: memory ${memory.toFixed(1)} % of its limit, threshold ${thresholdPercent} %`);
+        } else if (refused > 0) {
+          healthy = false;
+          sentences.push(`${service}: ${refused} database connection errors without any traffic`);
+        } else {
+          sentences.push(memory === null ? `${service}: no connection errors` : `Memory: ${memory.toFixed(0)}% (normal)`);
+        }
+      }
+      return { healthy, blind, reason: sentences.join('; ') };
+    },
+  };
+
+  async function look(key: ProductKey, service: string): Promise<LiveService> {
+    const { target } = serviceSetup(await catalog.setup(key), service);
+    return target.live(service, AbortSignal.any([AbortSignal.timeout(lookMs), Context.current().cancellationSignal]));
+  }
+
+  async function chooseFor(key: ProductKey, plan: ServicePlan, to: string | null): Promise<Move | { none: string }> {
+    const { target } = serviceSetup(await catalog.setup(key), plan.service);
+    const rejected = plan.rejected.map((entry) => `${entry.release}: ${entry.reason}`);
+    const wanted = to === null ? plan.candidates : allowed(plan, to);
+    for (const candidate of wanted) {
+      const answer = await target.restorable(plan.service, candidate.release, Context.current().cancellationSignal);
+      if (answer.restorable) return { service: plan.service, from: plan.release, to: candidate.release, reason: candidate.reason };
+      rejected.push(`${candidate.release}: not restorable, ${answer.reason}`);
+    }
+    const why = rejected.length === 0 ? 'no other release is known' : rejected.join('; ');
+    const what = to === null ? 'there is no last known good release' : `${to} cannot be the target`;
+    return { none: `${what} of ${plan.service} (${why})` };
+  }
+
+  async function compareThen(input: StepInput, act: (step: StepContext) => Promise<string>): Promise<StepResult> {
+    const context = Context.current();
+    const { move } = input;
+    const live = await look(input.key, move.service);
+    const stranger = unexpectedRelease(live, [move.from, move.to]);
+    if (stranger !== null) {
+      const found = liveReleases(live).find((release) => release !== move.from && release !== move.to) ?? move.from;
+      return { kind: 'changed_outside', reason: stranger, live: [{ service: move.service, release: found }] };
+    }
+    const heart = setInterval(() => context.heartbeat('acting'), 3_000);
+    try {
+      const detail = await act({
+        signal: context.cancellationSignal,
+        key: input.stepKey,
+        heartbeat: (progress) => context.heartbeat(progress),
+      });
+      return { kind: 'done', detail };
+    } catch (error) {
+      if (context.cancellationSignal.aborted) throw error;
+      // A step that really failed consumes an attempt; only a lost worker is repeated by Temporal.
+      throw ApplicationFailure.nonRetryable(messageOf(error), 'StepFailed');
+    } finally {
+      clearInterval(heart);
+    }
+  }
+
+  async function healthOf(key: ProductKey, service: string, release: string, signal: AbortSignal): Promise<string | null> {
+    try {
+      const { target, probe } = serviceSetup(await catalog.setup(key), service);
+      const live = await target.live(service, signal);
+      const stranger = unexpectedRelease(live, [release]);
+      if (stranger !== null) return `${service}: ${stranger}`;
+      if (live.instances.length === 0) return `${service}: no instance is running`;
+      const probes = await probe.probe(live.instances, signal);
+      const sick = probes.filter((entry) => !entry.healthy);
+      return sick.length === 0 ? null : `${service}: ${sick.map((entry) => `${entry.instance} ${entry.detail}`).join(', ')}`;
+    } catch (error) {
+      return `${service}: ${messageOf(error)}`;
+    }
+  }
+}
+
+/** A person's choice: must be known, and neither quarantined nor held; short service is no obstacle. */
+function allowed(plan: ServicePlan, to: string): ServicePlan['candidates'] {
+  const candidate = plan.candidates.find((entry) => entry.release === to);
+  if (candidate !== undefined) return [candidate];
+  const rejected = plan.rejected.find((entry) => entry.release === to);
+  if (rejected !== undefined && /^(quarantined|held) /.test(rejected.reason)) return [];
+  if (to === plan.release) return [];
+  return [{ release: to, reason: 'chosen by a person' }];
+}
+
+function strangersOf(live: LiveService, service: ServicePlan): { service: string; release: string }[] {
+  const release = liveReleases(live).find((found) => found !== service.release) ?? service.release;
+  return [{ service: service.service, release }];
+}

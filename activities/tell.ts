@@ -1,0 +1,45 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { Message } from '../domain/message.ts';
+import type { Dependencies } from './dependencies.ts';
+import { messageOf, within } from './within.ts';
+
+export interface Told {
+  readonly sent: readonly string[];
+}
+
+export function createTellActivities({ store, catalog, clock }: Dependencies) {
+  return {
+    /**
+     * Sends a message over every channel meant, each once per key. One failing channel never blocks another; the activity
+     * fails when a channel failed, so that Temporal tries that channel again.
+     * @param whom `owner`, `everyone` or a channel's name
+     */
+    async tell(message: Message, whom: string): Promise<Told> {
+      const setup = await catalog.setup(message);
+      const channels = setup.notifiers(whom);
+      const signal = Context.current().cancellationSignal;
+      const results = await Promise.allSettled(
+        channels.map(async (channel) => {
+          if (await knownSent(message.key, channel.name)) return channel.name;
+          await channel.send(message, signal);
+          const atMs = await clock.now();
+          // The store being down must not keep people from being told; the price is a repeat.
+          await within(2_000, 'the store', () => store.notices.markSent(message.key, channel.name, atMs)).catch(
+            () => undefined,
+          );
+          return channel.name;
+        }),
+      );
+      const failed = results.filter((result) => result.status === 'rejected');
+      if (failed.length > 0) {
+        const reasons = failed.map((result) => messageOf(result.reason)).join('; ');
+        throw ApplicationFailure.retryable(`${failed.length} of ${channels.length} channels failed: ${reasons}`, 'ChannelFailed');
+      }
+      return { sent: results.map((result) => (result.status === 'fulfilled' ? result.value : '')) };
+    },
+  };
+
+  async function knownSent(key: string, channel: string): Promise<boolean> {
+    return within(2_000, 'the store', () => store.notices.wasSent(key, channel)).catch(() => false);
+  }
+}

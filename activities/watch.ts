@@ -1,0 +1,335 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { Tick } from '../adapters/store/watches.ts';
+import type { Edge, Reported } from '../domain/conditions.ts';
+import type { DeploymentOrigin, ServiceRelease } from '../domain/deployment.ts';
+import type { Trigger } from '../domain/detection/verdict.ts';
+import type { DeploymentKey } from '../domain/identity.ts';
+import { unexpectedRelease } from '../domain/live.ts';
+import { activePause } from '../domain/product-row.ts';
+import { type AttemptPlan, nextTick, planAttempt, tickGrid } from '../domain/tick-grid.ts';
+import { clockTime } from '../domain/timeline.ts';
+import { advanceWatch, type ServiceObservation, type WatchState, watchedEnough } from '../domain/watch.ts';
+import type { Dependencies, ProductSetup } from './dependencies.ts';
+import { openWatch } from './open-watch.ts';
+import { serviceSetup } from './service-setup.ts';
+import { messageOf, within } from './within.ts';
+
+export interface WatchInput {
+  readonly key: DeploymentKey;
+  readonly services: readonly ServiceRelease[];
+  readonly origin: DeploymentOrigin;
+  readonly deployedAtMs: number;
+  readonly segmentEndMs: number;
+  readonly reported: Reported;
+}
+
+/** Why an automatic rollback may not follow a breach, or `null` when it may. */
+export type Obstacle = string | null;
+
+export type WatchResult =
+  | {
+      readonly kind: 'segment_end';
+      readonly sentence: string;
+      readonly regularTicks: number;
+      readonly observedTicks: number;
+      readonly goodMs: number;
+      /** Whether so much was observed that `healthy` may be said, with the reason. */
+      readonly enough: { readonly enough: boolean; readonly reason: string };
+    }
+  | {
+      readonly kind: 'edges';
+      readonly edges: readonly Edge[];
+      readonly triggers: readonly Trigger[];
+      readonly obstacle: Obstacle;
+      readonly policyVersion: number;
+      readonly atMs: number;
+    };
+
+const storeKey = 'blind:store';
+const internalKey = 'blind:internal';
+
+export function createWatchActivities(dependencies: Dependencies) {
+  return {
+    /**
+     * One attempt takes one sample and judges it. It returns when the workflow must know something or the segment is over,
+     * else it fails benignly with the delay to the next tick: between polls nothing is held, attempts leave no
+     * history, and the failure's text is the live view in the Temporal UI.
+     */
+    async watch(input: WatchInput): Promise<WatchResult> {
+      const { info } = Context.current();
+      const failures = typeof info.heartbeatDetails === 'number' ? info.heartbeatDetails : 0;
+      try {
+        const result = await attempt(dependencies, input, info.currentAttemptScheduledTimestampMs);
+        if (failures > 0) Context.current().heartbeat(0);
+        if ('retryAfterMs' in result) throw pollAgain(result.sentence, result.retryAfterMs);
+        return result;
+      } catch (error) {
+        if (error instanceof ApplicationFailure || Context.current().cancellationSignal.aborted) throw error;
+        return await unexpected(dependencies, input, error, failures + 1);
+      }
+    },
+  };
+}
+
+interface PollAgain {
+  readonly sentence: string;
+  readonly retryAfterMs: number;
+}
+
+async function attempt(
+  dependencies: Dependencies,
+  input: WatchInput,
+  scheduledMs: number,
+): Promise<WatchResult | PollAgain> {
+  const startedMs = await dependencies.clock.now();
+  const setup = await dependencies.catalog.setup(input.key);
+  const { monitoring } = setup.policy;
+  const known = await loadState(dependencies, input, setup);
+  if (known instanceof Error) return withoutStore(dependencies, input, setup, known);
+  const grid = tickGrid(input.key.deployment, input.deployedAtMs, monitoring);
+  const plan = planAttempt(grid, {
+    scheduledMs,
+    nowMs: startedMs,
+    lastTickMs: known.state.lastTickMs,
+    segmentEndMs: input.segmentEndMs,
+    suspect: known.state.suspect,
+  });
+  const resolved = input.reported[storeKey] !== undefined || input.reported[internalKey] !== undefined;
+  if (known.supersededBy !== null && input.reported.superseded === undefined) {
+    return supersededEdge(known.supersededBy, setup, startedMs);
+  }
+  if (plan.kind === 'segment_end') return segmentEnd(known.state, setup, input);
+  if (plan.kind === 'wait' && !resolved) {
+    const sentence = `waiting for the check at ${clockTime(plan.untilMs)}`;
+    return { sentence, retryAfterMs: plan.untilMs - (await dependencies.clock.now()) };
+  }
+  const step =
+    plan.kind === 'wait'
+      ? { state: known.state, edges: [], triggers: [], sentence: 'the store answers again' }
+      : await takeSample(dependencies, input, setup, known, plan);
+  const edges = [...step.edges, ...endedHere(input, step.state, startedMs)];
+  if (edges.length > 0) {
+    return {
+      kind: 'edges',
+      edges,
+      triggers: step.triggers,
+      obstacle: known.obstacle,
+      policyVersion: setup.policyVersion,
+      atMs: step.state.lastAtMs ?? startedMs,
+    };
+  }
+  const nextMs = nextTick(grid, step.state.lastTickMs ?? startedMs, step.state.suspect);
+  if (nextMs > input.segmentEndMs) return segmentEnd(step.state, setup, input);
+  const elapsedMs = (await dependencies.clock.now()) - startedMs;
+  return {
+    sentence: `${step.sentence}; next check ${clockTime(nextMs)}`,
+    retryAfterMs: nextMs - Math.max(scheduledMs, plan.kind === 'measure' && plan.gap ? startedMs : scheduledMs) - elapsedMs,
+  };
+}
+
+interface Known {
+  readonly state: WatchState;
+  readonly obstacle: Obstacle;
+  /** The deployment that is current instead of ours. */
+  readonly supersededBy: string | null;
+}
+
+/** What the store knows, or the error that it did not answer with: being without the store is a kind of blindness. */
+async function loadState(
+  dependencies: Dependencies,
+  input: WatchInput,
+  setup: ProductSetup,
+): Promise<Known | Error> {
+  try {
+    return await within(2_000, 'the store', async () => {
+      const row = await dependencies.store.products.read(input.key);
+      const nowMs = await dependencies.clock.now();
+      const pause = activePause(row, nowMs);
+      const state = (await dependencies.store.watches.read(input.key)) ?? (await openWatch(dependencies.store, input, setup.policy));
+      return {
+        state,
+        obstacle: obstacle(input, setup, pause?.by ?? null),
+        supersededBy: row.currentDeployment === input.key.deployment ? null : row.currentDeployment,
+      };
+    });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function obstacle(input: WatchInput, setup: ProductSetup, pausedBy: string | null): Obstacle {
+  if (input.origin === 'rollback') return 'this release was restored by a rollback; there is no rollback of a rollback';
+  if (!setup.policy.enabled) return `automatic rollback is switched off (enabled: false, policy version ${setup.policyVersion})`;
+  if (pausedBy !== null) return `automatic rollback is paused by ${pausedBy}`;
+  return null;
+}
+
+async function takeSample(
+  dependencies: Dependencies,
+  input: WatchInput,
+  setup: ProductSetup,
+  known: Known,
+  plan: Extract<AttemptPlan, { kind: 'measure' }>,
+) {
+  const { cancellationSignal } = Context.current();
+  const observed = await Promise.all(
+    input.services.map((release) => observe(input, release, setup, known.state, plan.gap, cancellationSignal)),
+  );
+  const atMs = await dependencies.clock.now();
+  const strangers = observed.flatMap((entry) => (entry.unexpected === null ? [] : [entry.unexpected]));
+  const step = advanceWatch(
+    known.state,
+    {
+      tickMs: plan.tickMs,
+      regular: plan.regular,
+      gap: plan.gap,
+      atMs,
+      services: observed.map((entry) => entry.observation),
+      unexpected: strangers.length === 0 ? null : strangers.join('; '),
+    },
+    {
+      policy: setup.policy,
+      deployedAtMs: input.deployedAtMs,
+      mayAct: known.obstacle === null,
+      reported: input.reported,
+    },
+  );
+  const ticks = step.samples.map(({ service, ...sample }): Tick => {
+    const blind = observed.some((entry) => entry.observation.service === service && entry.observation.measured.kind === 'blind');
+    return { service, kind: plan.gap ? 'gap' : blind ? 'blind' : 'sample', sample };
+  });
+  await dependencies.store.watches.record(input.key, step.state, ticks);
+  if (plan.regular) await dependencies.store.deployments.setGood(input.key, step.state.goodMs);
+  return step;
+}
+
+async function observe(
+  input: WatchInput,
+  { service, release }: ServiceRelease,
+  setup: ProductSetup,
+  state: WatchState,
+  gap: boolean,
+  signal: AbortSignal,
+): Promise<{ observation: ServiceObservation; unexpected: string | null }> {
+  const reach = serviceSetup(setup, service);
+  const watch = state.services.find((entry) => entry.service === service);
+  try {
+    const live = await reach.target.live(service, signal);
+    const running = live.instances;
+    const [probes, measurement] = await Promise.all([
+      reach.probe.probe(running, signal),
+      reach.metrics.measure({
+        product: input.key.product,
+        environment: input.key.environment,
+        service,
+        instances: running,
+        cursor: gap ? null : ((watch?.cursor ?? null) as never),
+        signal,
+      }),
+    ]);
+    const measured: ServiceObservation['measured'] =
+      measurement.kind === 'measured'
+        ? { kind: 'counts', counts: measurement.counts, cursor: measurement.cursor, missing: measurement.missing }
+        : { kind: 'blind', reason: `${measurement.kind}: ${measurement.reason}` };
+    const unexpected = unexpectedRelease(live, [release]);
+    return { observation: { service, probes, measured }, unexpected: unexpected && `${service}: ${unexpected}` };
+  } catch (error) {
+    const reason = `the deploy target does not answer: ${messageOf(error)}`;
+    return { observation: { service, probes: [], measured: { kind: 'blind', reason } }, unexpected: null };
+  }
+}
+
+function segmentEnd(state: WatchState, setup: ProductSetup, input: WatchInput): WatchResult {
+  const { checkIntervalMs } = setup.policy.monitoring;
+  const expected = Math.floor((input.segmentEndMs - input.deployedAtMs) / checkIntervalMs);
+  return {
+    kind: 'segment_end',
+    sentence: `${state.observedTicks} of ${state.regularTicks} checks observed, good for ${Math.round(state.goodMs / 60_000)} min`,
+    regularTicks: state.regularTicks,
+    observedTicks: state.observedTicks,
+    goodMs: state.goodMs,
+    enough: watchedEnough(state, expected, setup.policy),
+  };
+}
+
+/** Conditions about ourselves end as soon as an attempt comes through. */
+function endedHere(input: WatchInput, state: WatchState, atMs: number): Edge[] {
+  return [storeKey, internalKey]
+    .filter((key) => input.reported[key] !== undefined && !state.conditions.standing.some((entry) => entry.key === key))
+    .map((key) => blindEdge(key, 'ended', `${key} has ended`, atMs));
+}
+
+/** The registering side tells the older monitor too; this is for the message that was lost. */
+function supersededEdge(by: string, setup: ProductSetup, atMs: number): WatchResult {
+  const edge: Edge = {
+    condition: {
+      key: 'superseded',
+      kind: 'superseded',
+      service: null,
+      reason: `superseded by ${by}`,
+      severity: 'info',
+      sinceMs: atMs,
+      clearTicks: 0,
+    },
+    change: 'began',
+    mayAct: false,
+  };
+  return { kind: 'edges', edges: [edge], triggers: [], obstacle: null, policyVersion: setup.policyVersion, atMs };
+}
+
+function blindEdge(key: string, change: Edge['change'], reason: string, atMs: number): Edge {
+  return {
+    condition: { key, kind: 'blind', service: null, reason, severity: 'warning', sinceMs: atMs, clearTicks: 0 },
+    change,
+    mayAct: false,
+  };
+}
+
+async function withoutStore(
+  dependencies: Dependencies,
+  input: WatchInput,
+  setup: ProductSetup,
+  error: Error,
+): Promise<WatchResult | PollAgain> {
+  return blindAttempt(dependencies, input, storeKey, `the store does not answer: ${error.message}`, setup);
+}
+
+/** An attempt that failed in a way nobody foresaw: the third in a row is blindness, never a failed monitor. */
+async function unexpected(
+  dependencies: Dependencies,
+  input: WatchInput,
+  error: unknown,
+  failures: number,
+): Promise<WatchResult> {
+  const sentence = `check failed ${failures} times in a row: ${messageOf(error)}`;
+  Context.current().heartbeat(failures);
+  if (failures < 3) throw pollAgain(sentence, 1_000);
+  const result = await blindAttempt(dependencies, input, internalKey, sentence, null);
+  if ('retryAfterMs' in result) throw pollAgain(result.sentence, result.retryAfterMs);
+  return result;
+}
+
+async function blindAttempt(
+  dependencies: Dependencies,
+  input: WatchInput,
+  key: string,
+  reason: string,
+  setup: ProductSetup | null,
+): Promise<WatchResult | PollAgain> {
+  const atMs = await dependencies.clock.now();
+  if (input.reported[key] === undefined) {
+    const edges = [blindEdge(key, 'began', reason, atMs)];
+    return { kind: 'edges', edges, triggers: [], obstacle: null, policyVersion: setup?.policyVersion ?? 0, atMs };
+  }
+  return { sentence: reason, retryAfterMs: setup?.policy.monitoring.checkIntervalMs ?? 5_000 };
+}
+
+/** Temporal's pattern for infrequent polling: benign, so that neither metrics nor logs call it a failure. */
+function pollAgain(sentence: string, delayMs: number): ApplicationFailure {
+  return ApplicationFailure.create({
+    message: sentence.slice(0, 2_000),
+    type: 'NextCheck',
+    nextRetryDelay: Math.max(50, Math.round(delayMs)),
+    category: 'BENIGN',
+  });
+}

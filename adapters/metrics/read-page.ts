@@ -1,0 +1,116 @@
+import { STATUS_CODES } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { type Dispatcher, request } from 'undici';
+
+export interface PageRequest {
+  /** For everything, from connecting to the last byte: a body that drips cannot hold a check. */
+  readonly timeoutMs: number;
+  /** Of the body as sent and, separately, decompressed. */
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+  onText(text: string): void;
+}
+
+export interface PageFailure {
+  readonly kind:
+    | 'unreachable'
+    | 'timeout'
+    | 'failed'
+    | 'rate_limited'
+    | 'too_large'
+    | 'not_metrics'
+    | 'no_metric';
+  readonly found: string;
+}
+
+/** Reads one page of text piece by piece. Never throws; a redirect is a failure, since it leads to another host's numbers. */
+export async function readPage(
+  url: string,
+  page: PageRequest,
+): Promise<{ readonly kind: 'read' } | PageFailure> {
+  if (!URL.canParse(url)) return { kind: 'unreachable', found: 'not a valid URL' };
+  const deadline = AbortSignal.timeout(page.timeoutMs);
+  const signal = AbortSignal.any([deadline, page.signal]);
+  try {
+    const headers = { accept: 'text/plain;version=0.0.4', 'accept-encoding': 'gzip' };
+    const response = await request(url, { signal, headers, reset: true });
+    const refusal = refusalOf(response);
+    if (refusal !== null) {
+      // undici reports the unread body as an error event, which nobody else would catch: it ends the process.
+      response.body.on('error', () => undefined).destroy();
+      return refusal;
+    }
+    await pipeline(piecesOf(response, page.maxBytes), async (pieces: AsyncIterable<Buffer>) => {
+      const decoder = new TextDecoder();
+      for await (const piece of withinSize(pieces, page.maxBytes)) {
+        page.onText(decoder.decode(piece, { stream: true }));
+      }
+    });
+    return { kind: 'read' };
+  } catch (error) {
+    if (page.signal.aborted) return { kind: 'unreachable', found: 'the check was cancelled' };
+    if (deadline.aborted) return { kind: 'timeout', found: `no complete answer within ${page.timeoutMs} ms` };
+    if (error instanceof TooLarge) return { kind: 'too_large', found: error.message };
+    return { kind: 'unreachable', found: describeNetworkError(error) };
+  }
+}
+
+function refusalOf(response: Dispatcher.ResponseData): PageFailure | null {
+  const { statusCode, headers } = response;
+  const type = String(headers['content-type'] ?? '');
+  if (statusCode === 429) return { kind: 'rate_limited', found: 'HTTP 429 Too Many Requests' };
+  if (statusCode >= 300 && statusCode < 400) {
+    return { kind: 'failed', found: `HTTP ${statusCode} redirect, which is not followed` };
+  }
+  if (statusCode !== 200) {
+    return { kind: 'failed', found: `HTTP ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trim() };
+  }
+  if (/^text\/html\b/i.test(type)) return { kind: 'not_metrics', found: `not a metrics page but ${type}` };
+  const encoding = String(headers['content-encoding'] ?? 'identity');
+  if (encoding !== 'identity' && encoding !== 'gzip') {
+    return { kind: 'not_metrics', found: `content encoding ${encoding}, which was not asked for` };
+  }
+  return null;
+}
+
+function piecesOf(response: Dispatcher.ResponseData, maxBytes: number): Readable {
+  if (response.headers['content-encoding'] !== 'gzip') return response.body;
+  const gunzip = createGunzip();
+  pipeline(withinSize(response.body, maxBytes), gunzip).catch((error: Error) => gunzip.destroy(error));
+  return gunzip;
+}
+
+class TooLarge extends Error {}
+
+async function* withinSize(pieces: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const piece of pieces) {
+    size += piece.length;
+    if (size > maxBytes) throw new TooLarge(`the page is larger than ${maxBytes} bytes`);
+    yield piece;
+  }
+}
+
+const networkErrors: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  ENOTFOUND: 'host not found',
+  EAI_AGAIN: 'host name lookup failed',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'network unreachable',
+  ETIMEDOUT: 'connection timed out',
+  UND_ERR_CONNECT_TIMEOUT: 'connection timed out',
+  UND_ERR_SOCKET: 'connection closed before the end',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'connection closed before the end',
+  Z_BUF_ERROR: 'the compressed page ends too early',
+  Z_DATA_ERROR: 'the compressed page is damaged',
+};
+
+/** What a failed request met, in words; without the address, which the caller knows and may have to hide. */
+export function describeNetworkError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return networkErrors[code] ?? (code.startsWith('HPE_') ? 'the answer is not HTTP' : code || error.message);
+}

@@ -1,0 +1,99 @@
+import type { ServiceRelease } from './deployment.ts';
+import type { Trigger } from './detection/verdict.ts';
+import type { DeploymentKey } from './identity.ts';
+import type { Candidate } from './last-known-good.ts';
+import type { EscalationPolicy, RollbackPolicy } from './policy.ts';
+
+/** Who wants a rollback, and why. */
+export interface RollbackRequest {
+  /** The same request may arrive twice (update, then signal); handlers count it once. */
+  readonly requestId: string;
+  readonly origin: 'automatic' | 'manual';
+  readonly by: string;
+  readonly reason: string;
+  readonly triggers: readonly Trigger[];
+  /** A person's choice of target; `null` = last known good. */
+  readonly to: string | null;
+  /** When the breach began, or the command was given; milliseconds since the epoch. */
+  readonly breachAtMs: number;
+}
+
+/** Where one service may go back to, newest first. */
+export interface ServicePlan extends ServiceRelease {
+  readonly candidates: readonly Candidate[];
+  readonly rejected: readonly Candidate[];
+}
+
+/** All that a rollback needs to know of the store; travels in the monitor's input, so that a store that is down stops nothing. */
+export interface RollbackPlan {
+  /** In the order in which a rollback acts: the reverse of the deployment's. */
+  readonly services: readonly ServicePlan[];
+  readonly settings: RollbackSettings;
+}
+
+/** The policy a rollback runs by; fixed when it begins. */
+export interface RollbackSettings {
+  readonly policyVersion: number;
+  readonly rollback: RollbackPolicy;
+  readonly escalation: EscalationPolicy;
+  readonly checkIntervalMs: number;
+  readonly blindAlertMs: number;
+  readonly blindEscalateMs: number;
+  /** Task queue of the target and metrics activities. */
+  readonly targetQueue: string;
+}
+
+/** One service's way back. */
+export interface Move {
+  readonly service: string;
+  readonly from: string;
+  readonly to: string;
+  /** Why this release. */
+  readonly reason: string;
+}
+
+/** What `chooseTarget` found. */
+export type TargetChoice =
+  | { readonly kind: 'chosen'; readonly moves: readonly Move[] }
+  | { readonly kind: 'none'; readonly reason: string }
+  | { readonly kind: 'changed_outside'; readonly reason: string; readonly live: readonly ServiceRelease[] };
+
+/** The sentence for a request that meets a rollback under way: joined, or refused because it wants something else. */
+export function joinRollback(
+  moves: readonly Move[] | null,
+  to: string | null,
+): { readonly accepted: boolean; readonly reason: string } {
+  const target = moves?.map((move) => `${move.service} to ${move.to}`).join(', ');
+  if (to !== null && moves?.some((move) => move.to !== to)) {
+    return { accepted: false, reason: `a rollback of ${target} is running; it cannot change to ${to} now` };
+  }
+  return { accepted: true, reason: target ? `joined the running rollback of ${target}` : 'joined the running rollback' };
+}
+
+/** An incident's id: readable, and unique by the rollback workflow's run. */
+export function incidentId(key: DeploymentKey, startedAt: string, runId: string): string {
+  return `inc-${startedAt.slice(0, 10)}-${key.product}-${runId.slice(0, 8)}`.slice(0, 63);
+}
+
+/** What a step found when it compared before acting. */
+export type StepResult =
+  | { readonly kind: 'done'; readonly detail: string }
+  /** The live release is not the one the step was told to replace. */
+  | { readonly kind: 'changed_outside'; readonly reason: string; readonly live: readonly ServiceRelease[] };
+
+export type HealthResult =
+  | { readonly kind: 'healthy'; readonly detail: string }
+  | { readonly kind: 'unhealthy'; readonly reason: string }
+  | { readonly kind: 'changed_outside'; readonly reason: string; readonly live: readonly ServiceRelease[] };
+
+/** Checks before traffic: does the restored release look right while nobody uses it? */
+export interface PreTrafficResult {
+  readonly healthy: boolean;
+  readonly blind: boolean;
+  readonly reason: string;
+}
+
+export type VerificationResult =
+  | { readonly kind: 'good'; readonly reason: string }
+  | { readonly kind: 'unconfirmed'; readonly reason: string }
+  | { readonly kind: 'sick'; readonly reason: string; readonly healthFailing: boolean; readonly triggers: readonly Trigger[] };

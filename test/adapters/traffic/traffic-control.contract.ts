@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { TrafficControl } from '../../../adapters/traffic/traffic-control.ts';
+import { cleanUp } from '../temporary.ts';
+import { aBackend } from './backends.ts';
+
+/** A traffic control of the service `api`, fresh, and where its users come in. */
+export interface TrafficControlHarness {
+  readonly traffic: TrafficControl;
+  readonly url: string;
+}
+
+const signal = AbortSignal.timeout(600_000);
+
+/** What every traffic control promises. */
+export function describeTrafficControl(
+  name: string,
+  makeHarness: () => Promise<TrafficControlHarness>,
+): void {
+  describe(`${name} as a traffic control`, { timeout: 20_000 }, () => {
+    afterEach(cleanUp);
+
+    it('sends all traffic to the release that it resumes with', async () => {
+      const { traffic, url } = await makeHarness();
+      await traffic.resume('api', { release: 'v1', instances: [await aBackend('v1')], signal });
+      expect(await traffic.state('api', signal)).toEqual({ maintenance: false, weights: { v1: 100 } });
+      expect(await answersOf(url)).toEqual(['v1']);
+      await traffic.resume('api', { release: 'v2', instances: [await aBackend('v2')], signal });
+      expect(await traffic.state('api', signal)).toEqual({ maintenance: false, weights: { v2: 100 } });
+      expect(await answersOf(url)).toEqual(['v2']);
+    });
+
+    it('shares the traffic among all running instances and leaves out the others', async () => {
+      const { traffic, url } = await makeHarness();
+      const gone = { ...(await aBackend('gone')), running: false };
+      const instances = [await aBackend('first'), await aBackend('second'), gone];
+      await traffic.resume('api', { release: 'v1', instances, signal });
+      expect(await answersOf(url)).toEqual(['first', 'second']);
+    });
+
+    it('answers 503 with Retry-After while traffic is stopped, and reaches no release', async () => {
+      const { traffic, url } = await makeHarness();
+      await traffic.resume('api', { release: 'v1', instances: [await aBackend('v1')], signal });
+      await traffic.stop('api', { reason: 'going back to v0', retryAfterSeconds: 30, signal });
+      expect((await traffic.state('api', signal)).maintenance).toBe(true);
+      const response = await fetch(url);
+      expect(response.status).toBe(503);
+      expect(response.headers.get('retry-after')).toBe('30');
+      expect(await response.text()).toContain('going back to v0');
+    });
+
+    it('ends maintenance when it resumes', async () => {
+      const { traffic, url } = await makeHarness();
+      await traffic.stop('api', { reason: 'back soon', retryAfterSeconds: 30, signal });
+      await traffic.resume('api', { release: 'v1', instances: [await aBackend('v1')], signal });
+      expect((await traffic.state('api', signal)).maintenance).toBe(false);
+      expect(await answersOf(url)).toEqual(['v1']);
+    });
+
+    it('may be told the same twice', async () => {
+      const { traffic, url } = await makeHarness();
+      const resume = { release: 'v1', instances: [await aBackend('v1')], signal };
+      const stop = { reason: 'back soon', retryAfterSeconds: 30, signal };
+      for (const _twice of [1, 2]) await traffic.stop('api', stop);
+      expect((await fetch(url)).status).toBe(503);
+      for (const _twice of [1, 2]) await traffic.resume('api', resume);
+      expect(await answersOf(url)).toEqual(['v1']);
+    });
+
+    it('refuses to resume with no running instance, and stays as it is', async () => {
+      const { traffic } = await makeHarness();
+      await traffic.stop('api', { reason: 'back soon', retryAfterSeconds: 30, signal });
+      const instances = [{ ...(await aBackend('v1')), running: false }];
+      await expect(traffic.resume('api', { release: 'v1', instances, signal })).rejects.toThrow(
+        /no running instance/,
+      );
+      expect((await traffic.state('api', signal)).maintenance).toBe(true);
+    });
+
+    it('does nothing for a step that is over', async () => {
+      const { traffic } = await makeHarness();
+      await traffic.resume('api', { release: 'v1', instances: [await aBackend('v1')], signal });
+      const over = AbortSignal.abort(new Error('the step is over'));
+      await expect(traffic.stop('api', { reason: 'x', retryAfterSeconds: 1, signal: over })).rejects.toThrow(
+        'over',
+      );
+      expect((await traffic.state('api', signal)).maintenance).toBe(false);
+    });
+  });
+}
+
+/** What ten requests were answered, without repeats. */
+async function answersOf(url: string): Promise<string[]> {
+  const answers = await Promise.all(Array.from({ length: 10 }, async () => (await fetch(url)).text()));
+  return [...new Set(answers)].sort();
+}

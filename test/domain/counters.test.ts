@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import { countsBetween, type InstanceReading, type Readings } from '../../domain/counters.ts';
+
+const minute = 60_000;
+const start = 1_700_000_000_000;
+
+function aReading(over: Partial<InstanceReading> & { requestCount?: number; errorCount?: number } = {}) {
+  const { requestCount = 0, errorCount = 0, ...rest } = over;
+  const reading: InstanceReading = {
+    atMs: start,
+    startedAtMs: start - 10 * minute,
+    requests: { value: requestCount, series: 2 },
+    errors: { value: errorCount, series: 1 },
+    dbConnectionErrors: null,
+    cpuSeconds: null,
+    latency: null,
+    memoryPercent: null,
+    affectedUsers: null,
+    ...rest,
+  };
+  return reading;
+}
+
+function at(minutes: number, instances: Record<string, Parameters<typeof aReading>[0]>): Readings {
+  const atMs = start + minutes * minute;
+  const entries = Object.entries(instances).map(([id, over]) => [id, aReading({ atMs, ...over })] as const);
+  return { atMs, instances: Object.fromEntries(entries) };
+}
+
+describe('counts between two readings', () => {
+  it('are the increase, added up over the instances', () => {
+    const previous = at(0, { a: { requestCount: 100, errorCount: 1 }, b: { requestCount: 50 } });
+    const current = at(1, {
+      a: { requestCount: 160, errorCount: 4 },
+      b: { requestCount: 70, errorCount: 2 },
+    });
+    expect(countsBetween(previous, current)).toMatchObject({ requests: 80, errors: 5 });
+  });
+
+  it('are zero without a previous reading, gauges are valid', () => {
+    const counts = countsBetween(null, at(0, { a: { requestCount: 100, memoryPercent: 40 } }));
+    expect(counts).toMatchObject({ requests: 0, errors: 0, memoryPercent: 40, cpuPercent: null });
+  });
+
+  it('count from zero when the start time moved, even where a counter has already overtaken its old value', () => {
+    const previous = at(0, { a: { requestCount: 100, errorCount: 0 } });
+    const startedAtMs = start + minute / 2;
+    const current = at(1, { a: { requestCount: 130, errorCount: 7, startedAtMs } });
+    expect(countsBetween(previous, current)).toMatchObject({ requests: 130, errors: 7 });
+  });
+
+  it('count from zero when a counter fell', () => {
+    const previous = at(0, { a: { requestCount: 100 } });
+    expect(countsBetween(previous, at(1, { a: { requestCount: 30 } })).requests).toBe(30);
+  });
+
+  it('without start times take one fallen counter as a restart for all', () => {
+    const previous = at(0, { a: { requestCount: 100, errorCount: 2, startedAtMs: null } });
+    const current = at(1, { a: { requestCount: 30, errorCount: 5, startedAtMs: null } });
+    expect(countsBetween(previous, current)).toMatchObject({ requests: 30, errors: 5 });
+  });
+
+  it('do not take a wobbling start time for a restart', () => {
+    const previous = at(0, { a: { requestCount: 100, startedAtMs: start - 5_000 } });
+    const current = at(1, { a: { requestCount: 110, startedAtMs: start - 4_000 } });
+    expect(countsBetween(previous, current).requests).toBe(10);
+  });
+
+  it('do not count a process twice that dropped one of its series', () => {
+    const previous = at(0, { a: { requests: { value: 1_000_000, series: 5 } } });
+    const current = at(1, { a: { requests: { value: 999_000, series: 4 } } });
+    expect(countsBetween(previous, current).requests).toBe(0);
+  });
+
+  it('take a new instance whole only when it started after the previous reading', () => {
+    const previous = at(0, { a: { requestCount: 100 } });
+    const young = { requestCount: 40, errorCount: 3, startedAtMs: start + minute / 2 };
+    expect(countsBetween(previous, at(1, { a: { requestCount: 100 }, b: young }))).toMatchObject({
+      requests: 40,
+      errors: 3,
+    });
+    const old = { requestCount: 40_000, startedAtMs: start - minute };
+    expect(countsBetween(previous, at(1, { a: { requestCount: 100 }, b: old })).requests).toBe(0);
+    const unknown = { requestCount: 40_000, startedAtMs: null };
+    expect(countsBetween(previous, at(1, { a: { requestCount: 100 }, b: unknown })).requests).toBe(0);
+  });
+
+  it('lose nothing more when an instance vanishes', () => {
+    const previous = at(0, { a: { requestCount: 100 }, b: { requestCount: 900 } });
+    expect(countsBetween(previous, at(1, { a: { requestCount: 110 } })).requests).toBe(10);
+  });
+
+  it('take only this interval of an instance that did not answer for a while', () => {
+    const before = at(-9, { b: { requestCount: 0 } });
+    const previous = { atMs: start, instances: { ...at(0, { a: {} }).instances, ...before.instances } };
+    const current = at(1, { a: {}, b: { requestCount: 1_000 } });
+    expect(countsBetween(previous, current).requests).toBe(100);
+  });
+
+  it('take all of a time in which no instance answered', () => {
+    const current = at(10, { a: { requestCount: 1_000 } });
+    expect(countsBetween(at(0, { a: {} }), current).requests).toBe(1_000);
+  });
+
+  it('ignore negative values and NaN', () => {
+    const previous = at(0, { a: { requestCount: 100, errorCount: Number.NaN } });
+    const current = at(1, { a: { requestCount: -5, errorCount: 4, memoryPercent: Number.NaN } });
+    expect(countsBetween(previous, current)).toMatchObject({ requests: 0, errors: 0, memoryPercent: null });
+  });
+
+  it('count a metric from zero that appears with its first event', () => {
+    const previous = at(0, { a: { dbConnectionErrors: null } });
+    const current = at(1, { a: { dbConnectionErrors: { value: 3, series: 1 } } });
+    expect(countsBetween(previous, current).dbConnectionErrors).toBe(3);
+  });
+
+  it('subtract histograms bucket by bucket', () => {
+    const boundsMs = [10, 100];
+    const previous = at(0, { a: { latency: { boundsMs, cumulative: [5, 8, 9], series: 1 } } });
+    const current = at(1, { a: { latency: { boundsMs, cumulative: [6, 12, 14], series: 1 } } });
+    expect(countsBetween(previous, current).latency).toEqual({ boundsMs, counts: [1, 3, 1] });
+    const restarted = at(1, { a: { latency: { boundsMs, cumulative: [1, 2, 2], series: 1 } } });
+    expect(countsBetween(previous, restarted).latency).toEqual({ boundsMs, counts: [1, 1, 0] });
+  });
+
+  it('take a histogram with other buckets as a base', () => {
+    const previous = at(0, { a: { latency: { boundsMs: [10], cumulative: [5, 8], series: 1 } } });
+    const current = at(1, { a: { latency: { boundsMs: [20], cumulative: [6, 12], series: 1 } } });
+    expect(countsBetween(previous, current).latency).toEqual({ boundsMs: [20], counts: [0, 0] });
+  });
+
+  it('give the highest memory and the mean processor use of the instances', () => {
+    const cpu = (value: number) => ({ value, series: 1 });
+    const previous = at(0, { a: { cpuSeconds: cpu(10) }, b: { cpuSeconds: cpu(20) } });
+    const current = at(1, {
+      a: { cpuSeconds: cpu(16), memoryPercent: 30 },
+      b: { cpuSeconds: cpu(38), memoryPercent: 91 },
+    });
+    expect(countsBetween(previous, current)).toMatchObject({ cpuPercent: 20, memoryPercent: 91 });
+  });
+});

@@ -1,0 +1,103 @@
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/activities.ts';
+import { controlQueue } from './messages.ts';
+
+/** Records are written sooner or later: a store that is down for a day loses nothing. */
+export const records = proxyActivities<
+  Pick<
+    Activities,
+    | 'endMonitor'
+    | 'recordTimeline'
+    | 'concludeRollback'
+    | 'saveIncident'
+    | 'setPause'
+    | 'reconcileRow'
+    | 'registerObserved'
+    | 'establishBaseline'
+    | 'beginMonitor'
+  >
+>({
+  taskQueue: controlQueue,
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '24h',
+  retry: { initialInterval: '1s', backoffCoefficient: 1.5, maximumInterval: '15s', maximumAttempts: 10_000 },
+});
+
+/** Questions to the store that may go without an answer. */
+export const questions = proxyActivities<Pick<Activities, 'refreshPlan' | 'readTakeOver' | 'readRollbackOutcome' | 'isReleased'>>({
+  taskQueue: controlQueue,
+  startToCloseTimeout: '5s',
+  scheduleToCloseTimeout: '8s',
+  retry: { initialInterval: '1s', maximumAttempts: 2 },
+});
+
+/** The first step of a rollback answers within seconds, with the store or without. */
+export const beginning = proxyActivities<Pick<Activities, 'beginRollback'>>({
+  taskQueue: controlQueue,
+  startToCloseTimeout: '15s',
+  scheduleToCloseTimeout: '10m',
+  retry: { initialInterval: '1s', maximumInterval: '5s', maximumAttempts: 100 },
+});
+
+/** Messages to people: each channel is tried for a while; a rollback never waits for them. */
+export const telling = proxyActivities<Pick<Activities, 'tell'>>({
+  taskQueue: controlQueue,
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '1h',
+  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 60 },
+});
+
+/** The watch polls by retry: benign attempts count, so it is the one activity without an attempt bound. */
+export function watching(taskQueue: string, untilMs: number, nowMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'watch'>>({
+    taskQueue,
+    summary,
+    startToCloseTimeout: '30s',
+    scheduleToCloseTimeout: Math.max(1_000, untilMs - nowMs) + 5 * 60_000,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { initialInterval: '1s', backoffCoefficient: 1, maximumInterval: '5s' },
+  });
+}
+
+/** Steps that act on the target: real failures are final for the attempt, a lost worker is repeated. */
+export function acting(taskQueue: string, timeoutMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'restore' | 'restart' | 'waitHealthy' | 'checkBeforeTraffic' | 'verifyUnderTraffic'>>({
+    taskQueue,
+    summary,
+    startToCloseTimeout: timeoutMs,
+    scheduleToCloseTimeout: timeoutMs + 60_000,
+    heartbeatTimeout: '10s',
+    retry: { initialInterval: '1s', backoffCoefficient: 1, maximumAttempts: 10 },
+  });
+}
+
+/** The first look at the target: a worker that can reach it must answer within 30 s. */
+export function choosing(taskQueue: string) {
+  return proxyActivities<Pick<Activities, 'chooseTarget'>>({
+    taskQueue,
+    summary: 'compare what is live, choose last known good',
+    scheduleToStartTimeout: '30s',
+    startToCloseTimeout: '30s',
+    scheduleToCloseTimeout: '30s',
+    retry: { initialInterval: '1s', maximumAttempts: 5 },
+  });
+}
+
+/** Traffic is switched within 15 s or tried again, five times. */
+export function steering(taskQueue: string, summary: string) {
+  return proxyActivities<Pick<Activities, 'stopTraffic' | 'resumeTraffic' | 'describeTraffic'>>({
+    taskQueue,
+    summary,
+    startToCloseTimeout: '15s',
+    scheduleToCloseTimeout: '80s',
+    retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumAttempts: 5 },
+  });
+}
+
+/** Collecting evidence may take its time; the rollback is over. */
+export const investigating = proxyActivities<Pick<Activities, 'writeReport' | 'openIssue' | 'recordReview'>>({
+  taskQueue: controlQueue,
+  startToCloseTimeout: '2m',
+  scheduleToCloseTimeout: '6h',
+  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '5m', maximumAttempts: 200 },
+});

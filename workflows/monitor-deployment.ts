@@ -1,0 +1,329 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  getExternalWorkflowHandle,
+  isCancellation,
+  ParentClosePolicy,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { MonitoredDeployment, MonitorSettings } from '../activities/monitor.ts';
+import type { WatchResult } from '../activities/watch.ts';
+import type { Edge } from '../domain/conditions.ts';
+import { type Outcome, releaseNames } from '../domain/deployment.ts';
+import { monitorWorkflowId, productName, rollbackWorkflowId } from '../domain/identity.ts';
+import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
+import { clockTime } from '../domain/timeline.ts';
+import { questions, records, watching } from './activities.ts';
+import { createBlindLadder } from './blind-ladder.ts';
+import { createJournal } from './journal.ts';
+import {
+  controlQueue,
+  type MonitorInput,
+  type MonitorResult,
+  type RollbackInput,
+  type RollbackResult,
+  requestRollbackSignal,
+} from './messages.ts';
+import { receiveMonitorMessages } from './monitor-inbox.ts';
+import { createPresence } from './presence.ts';
+import type { rollback } from './rollback.ts';
+import { workflowMemo } from './start-options.ts';
+import { createTeller } from './teller.ts';
+
+/** Watches one deployment for 24 hours, hands a bad one to the rollback workflow, and says how it ended. */
+export async function monitorDeployment(input: MonitorInput): Promise<MonitorResult> {
+  const monitor = createMonitor(input);
+  try {
+    return await monitor.run();
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    return CancellationScope.nonCancellable(() => monitor.finish('cancelled', 'the monitor was cancelled'));
+  }
+}
+
+function createMonitor(input: MonitorInput) {
+  const deployment: MonitoredDeployment = {
+    key: input.key,
+    services: input.services,
+    origin: input.origin,
+    deployedAtMs: input.deployedAtMs,
+  };
+  const presence = createPresence(input.searchAttributes);
+  const journal = createJournal(input.key, workflowInfo().runId, presence, null);
+  const teller = createTeller(input.key, workflowInfo().runId, journal);
+  const inbox = receiveMonitorMessages(input, presence, journal);
+  const blind = createBlindLadder(teller, input.carry?.blindSince ?? {});
+  const reported: Record<string, { couldAct: boolean }> = { ...input.carry?.reported };
+  let settings: MonitorSettings;
+  let plan: RollbackPlan;
+  let watchFromMs = input.carry?.watchFromMs ?? input.deployedAtMs;
+  let baselineDone = input.carry?.baselineDone ?? false;
+  let observed: Extract<WatchResult, { kind: 'segment_end' }>['enough'] = { enough: false, reason: 'nothing was observed' };
+
+  return { run, finish };
+
+  async function run(): Promise<MonitorResult> {
+    if (input.carry === undefined) {
+      journal.note('deployed', `Deploy ${releaseNames(input.services)} to ${input.key.environment}`, input.deployedAtMs);
+    }
+    settings = await records.beginMonitor(deployment);
+    plan = settings.plan;
+    blind.use(plan.settings);
+    if (settings.status === 'ended') return { outcome: 'superseded', reason: 'this deployment has ended already' };
+    if (settings.status === 'waiting' && input.carry === undefined) await waitForRelease();
+    for (;;) {
+      const ended = await nextStep();
+      if (ended !== null) return ended;
+      await continueWhenLong();
+    }
+  }
+
+  /** One segment of the watch, or what interrupts it. */
+  async function nextStep(): Promise<MonitorResult | null> {
+    if (inbox.supersededBy !== null) return finish('superseded', `superseded by ${inbox.supersededBy}`);
+    const manual = inbox.takeRollback();
+    if (manual !== null) return rollBack(() => startOrJoin(manual), manual);
+    if (inbox.rollbackBegan) return joinBegun();
+    if (Date.now() >= settings.endMs) return conclude();
+    presence.enter(baselineDone ? 'watching' : 'baseline');
+    const segmentEndMs = nextSegmentEnd();
+    const result = await watchUntil(segmentEndMs);
+    if (result === 'interrupted') return null;
+    if (result instanceof Error) return unobserved(result);
+    if (result.kind === 'edges') return takeEdges(result);
+    observed = result.enough;
+    if (!baselineDone) {
+      baselineDone = true;
+      const { text } = await records.establishBaseline(deployment);
+      journal.note('baseline', text);
+      return null;
+    }
+    if (segmentEndMs >= settings.endMs) await condition(() => inbox.urgent(), Math.max(0, settings.endMs - Date.now()));
+    return null;
+  }
+
+  function nextSegmentEnd(): number {
+    if (!baselineDone) return settings.baselineEndMs + (watchFromMs - input.deployedAtMs);
+    const elapsed = Date.now() - input.deployedAtMs;
+    // An attempt returns up to one interval before its segment's end: such a segment is over.
+    const index = Math.floor((elapsed + settings.checkIntervalMs) / settings.segmentMs) + 1;
+    return Math.min(input.deployedAtMs + index * settings.segmentMs, settings.endMs);
+  }
+
+  async function watchUntil(segmentEndMs: number): Promise<WatchResult | Error | 'interrupted'> {
+    let outcome: WatchResult | Error | null = null;
+    const scope = new CancellationScope();
+    const hour = Math.ceil((segmentEndMs - input.deployedAtMs) / settings.segmentMs);
+    const summary = `${baselineDone ? `hour ${hour}` : 'baseline'} of ${releaseNames(input.services)}: many attempts are normal, one a check`;
+    const { watch } = watching(settings.watchQueue, segmentEndMs, Date.now(), summary);
+    const running = scope.run(() =>
+      watch({ ...deployment, deployedAtMs: watchFromMs, segmentEndMs, reported }),
+    );
+    running.then(
+      (result) => {
+        outcome = result;
+      },
+      (error: unknown) => {
+        outcome ??= error instanceof Error ? error : new Error(String(error));
+      },
+    );
+    await condition(() => outcome !== null || inbox.urgent());
+    if (outcome !== null) return outcome;
+    // A late attempt writes only its own tick: the workflow has decided.
+    outcome = new Error('interrupted');
+    scope.cancel();
+    return 'interrupted';
+  }
+
+  async function takeEdges(result: Extract<WatchResult, { kind: 'edges' }>): Promise<MonitorResult | null> {
+    for (const edge of result.edges) {
+      if (edge.change === 'began') reported[edge.condition.key] = { couldAct: edge.mayAct };
+      else delete reported[edge.condition.key];
+      report(edge, result);
+    }
+    const began = (kind: string) =>
+      result.edges.find((edge) => edge.change === 'began' && edge.condition.kind === kind)?.condition;
+    const newer = began('superseded');
+    if (newer !== undefined) return finish('superseded', newer.reason);
+    if (began('changed_outside') !== undefined) return changedOutside();
+    const breach = began('breach');
+    if (breach === undefined || result.obstacle !== null) return null;
+    plan = await questions.refreshPlan(deployment).catch(() => plan);
+    const request: RollbackRequest = {
+      requestId: `${workflowInfo().runId}/${result.atMs}`,
+      origin: 'automatic',
+      by: 'orchestrator',
+      reason: result.triggers.map((trigger) => trigger.reason).join('; ') || breach.reason,
+      triggers: result.triggers,
+      to: null,
+      breachAtMs: breach.sinceMs,
+    };
+    return rollBack(() => startOrJoin(request), request);
+  }
+
+  function report({ condition: found, change }: Edge, result: Extract<WatchResult, { kind: 'edges' }>): void {
+    if (found.kind === 'blind') {
+      if (change === 'began') blind.began(found.key, found.reason, result.atMs);
+      else blind.ended(found.key);
+    }
+    if (change === 'ended') {
+      journal.note('detected', `${found.key} has ended`, result.atMs);
+      return;
+    }
+    if (found.kind === 'superseded' || found.kind === 'changed_outside') return;
+    journal.note(found.kind === 'blind' ? 'blind' : 'detected', `Monitoring detects ${found.kind}: ${found.reason}`, result.atMs);
+    if (found.kind === 'breach' && result.obstacle !== null) {
+      const text = `Would have rolled back ${releaseNames(input.services)}: ${found.reason}. Not done: ${result.obstacle}.`;
+      journal.note('decision', text, result.atMs);
+      teller.tell('owner', { severity: 'critical', title: 'Breach, but no automatic rollback', text });
+    } else if (found.kind === 'suspect' || found.kind === 'gap') {
+      teller.tell('owner', { severity: 'warning', title: `${found.kind}: ${productName(input.key)}`, text: found.reason });
+    }
+  }
+
+  async function rollBack(
+    start: () => Promise<{ value: RollbackResult | null }>,
+    request: RollbackRequest,
+  ): Promise<MonitorResult | null> {
+    for (const trigger of request.triggers.slice(0, 1)) presence.label({ trigger: trigger.type });
+    const who = request.origin === 'manual' ? `Manual rollback by ${request.by}` : 'Automatic rollback';
+    journal.note('decision', `${who}: ${request.reason}`);
+    return awaitRollback(start);
+  }
+
+  /** A person started it through the API: this monitor only waits for its end. */
+  async function joinBegun(): Promise<MonitorResult | null> {
+    inbox.rollbackBegan = false;
+    return awaitRollback(async () => {
+      const result = { value: null };
+      void awaitOther(result).catch(() => undefined);
+      return result;
+    });
+  }
+
+  async function awaitRollback(start: () => Promise<{ value: RollbackResult | null }>): Promise<MonitorResult | null> {
+    presence.enter('rolling_back');
+    inbox.rollbackEnded = null;
+    const result = await CancellationScope.nonCancellable(start);
+    await condition(() => result.value !== null);
+    const ended = result.value as RollbackResult;
+    if (ended.outcome !== 'refused') return finish(ended.outcome, ended.reason);
+    journal.note('decision', `Rollback refused: ${ended.reason}`);
+    teller.tell('owner', { severity: 'critical', title: 'Rollback refused', text: ended.reason });
+    return null;
+  }
+
+  /** The rollback is a child that outlives its monitor; where one runs already, it is joined and its end awaited. */
+  async function startOrJoin(request: RollbackRequest): Promise<{ value: RollbackResult | null }> {
+    const result: { value: RollbackResult | null } = { value: null };
+    const args: RollbackInput = {
+      key: input.key,
+      services: input.services,
+      request,
+      plan,
+      searchAttributes: input.searchAttributes,
+    };
+    try {
+      const child = await startChild<typeof rollback>('rollback', {
+        workflowId: rollbackWorkflowId(input.key),
+        taskQueue: controlQueue,
+        args: [args],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        ...workflowMemo('rollback', input),
+      });
+      const settle = (value: RollbackResult) => {
+        result.value ??= value;
+      };
+      child.result().then(settle, (error: unknown) =>
+        settle({ outcome: 'needs_attention', reason: `the rollback workflow ended abnormally: ${String(error)}`, incident: null }),
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      journal.note('decision', 'A rollback is running already; joined it');
+      await getExternalWorkflowHandle(rollbackWorkflowId(input.key))
+        .signal(requestRollbackSignal, request, workflowInfo().workflowId)
+        .catch(() => undefined);
+      void awaitOther(result).catch(() => undefined);
+    }
+    return result;
+  }
+
+  /** Its signal may be lost with its worker: the store is asked now and then, too. */
+  async function awaitOther(result: { value: RollbackResult | null }): Promise<void> {
+    while (result.value === null) {
+      await condition(() => inbox.rollbackEnded !== null, '1m');
+      result.value = inbox.rollbackEnded ?? (await questions.readRollbackOutcome(input.key).catch(() => null));
+    }
+  }
+
+  async function changedOutside(): Promise<MonitorResult | null> {
+    const stranger = await records.registerObserved(deployment);
+    if (stranger === null) return null;
+    const what = `Somebody changed what is live by hand: ${releaseNames(stranger.services)} instead of ${releaseNames(input.services)}`;
+    teller.tell('owner', { severity: 'warning', title: `Changed outside: ${productName(input.key)}`, text: what });
+    await startChild(monitorDeployment, {
+      workflowId: monitorWorkflowId(stranger.key),
+      taskQueue: controlQueue,
+      args: [{ ...stranger, searchAttributes: input.searchAttributes }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      ...workflowMemo('monitor', { ...stranger, searchAttributes: input.searchAttributes }),
+    });
+    return finish('changed_outside', what);
+  }
+
+  /** The watch itself failed: never a failed monitor, but a stretch that nobody observed. */
+  async function unobserved(error: Error): Promise<null> {
+    const reason = error.cause instanceof Error ? error.cause.message : error.message;
+    blind.began('blind:watch', `unobserved since ${clockTime(Date.now())}: ${reason}`, Date.now());
+    journal.note('blind', `Unobserved: ${reason}`);
+    await condition(() => inbox.urgent(), settings.checkIntervalMs * 5);
+    blind.ended('blind:watch');
+    return null;
+  }
+
+  async function conclude(): Promise<MonitorResult> {
+    if (observed.enough) return finish('healthy', observed.reason);
+    const text = `${releaseNames(input.services)} was not observed well enough to be called healthy: ${observed.reason}`;
+    teller.tell('owner', { severity: 'warning', title: `Unobserved: ${productName(input.key)}`, text });
+    return finish('unobserved', observed.reason);
+  }
+
+  async function waitForRelease(): Promise<void> {
+    presence.enter('waiting');
+    journal.note('decision', 'Waiting: a rollback is under way and decides when this deployment takes over');
+    let pauseMs = 60_000;
+    while (!inbox.released && inbox.supersededBy === null) {
+      if (await condition(() => inbox.released || inbox.supersededBy !== null, pauseMs)) break;
+      if (await questions.isReleased(input.key).catch(() => false)) break;
+      pauseMs = Math.min(pauseMs * 2, 15 * 60_000);
+    }
+    watchFromMs = Date.now();
+  }
+
+  async function finish(outcome: Outcome, reason: string): Promise<MonitorResult> {
+    const rollingBack = presence.phase === 'rolling_back' && outcome === 'cancelled';
+    presence.enter('ended');
+    presence.label({ outcome });
+    journal.note('outcome', `${releaseNames(input.services)}: ${outcome} (${reason})`);
+    // A cancelled monitor must not speak for the rollback that goes on without it.
+    const recorded = rollingBack ? outcome : await records.endMonitor(input.key, outcome, reason);
+    await journal.flushed(60_000);
+    await condition(allHandlersFinished);
+    return { outcome: recorded, reason };
+  }
+
+  async function continueWhenLong(): Promise<void> {
+    const info = workflowInfo();
+    if (!info.continueAsNewSuggested && info.historyLength < 3_000) return;
+    await journal.flushed(60_000);
+    await condition(allHandlersFinished);
+    await continueAsNew<typeof monitorDeployment>({
+      ...input,
+      carry: { watchFromMs, baselineDone, reported, blindSince: blind.since(), seenRequests: inbox.seen(), told: 0 },
+    });
+  }
+}

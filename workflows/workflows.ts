@@ -1,0 +1,3 @@
+export { monitorDeployment } from './monitor-deployment.ts';
+export { postMortem } from './post-mortem.ts';
+export { rollback } from './rollback.ts';
