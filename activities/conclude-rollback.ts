@@ -15,7 +15,8 @@ export function createConcludeActivities({ store, clock }: Dependencies) {
     /** Writes the end of a rollback: standings of the releases, the incident, and in one transaction row and deployments. */
     async concludeRollback(input: ConcludeInput): Promise<void> {
       const atMs = await clock.now();
-      for (const standing of input.standings) await store.releases.set(input.conclusion.key, { ...standing, atMs });
+      for (const standing of input.standings)
+        await store.releases.set(input.conclusion.key, { ...standing, atMs });
       await saveIncident(store, input.incident);
       await store.deployments.concludeRollback({ ...input.conclusion, atMs });
     },

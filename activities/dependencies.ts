@@ -42,7 +42,11 @@ export interface ProductSetup extends ProductKey {
   /** Where reports go in any case. */
   readonly incidentsFolder: IssueTracker;
   /** Who is assigned an incident with this cause or trigger; default the support engineer. */
-  assigneesFor(cause: string): { readonly assignees: readonly string[]; readonly labels: readonly string[]; readonly role: string };
+  assigneesFor(cause: string): {
+    readonly assignees: readonly string[];
+    readonly labels: readonly string[];
+    readonly role: string;
+  };
   /** Task queue of the target and metrics activities. */
   readonly targetQueue: string;
   /** Task queue of the watch. */

@@ -53,7 +53,9 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
     },
 
     /** The specification's baseline, from the release's own first minutes. */
-    async establishBaseline(deployment: MonitoredDeployment): Promise<{ baselines: Baseline[]; text: string }> {
+    async establishBaseline(
+      deployment: MonitoredDeployment,
+    ): Promise<{ baselines: Baseline[]; text: string }> {
       const watch = await store.watches.read(deployment.key);
       const timestamp = new Date(await clock.now()).toISOString();
       const baselines = (watch?.services ?? []).map(
@@ -65,7 +67,10 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
           metrics: baselineMetrics(service.baseline),
         }),
       );
-      return { baselines, text: baselines.map((baseline) => describe(baseline, baselines.length > 1)).join('\n') };
+      return {
+        baselines,
+        text: baselines.map((baseline) => describe(baseline, baselines.length > 1)).join('\n'),
+      };
     },
 
     async endMonitor(key: DeploymentKey, outcome: Outcome, reason: string): Promise<Outcome> {
@@ -91,13 +96,20 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
         origin: 'observed',
         deployedAtMs: nowMs,
       };
-      await store.deployments.end(deployment.key, 'changed_outside', 'somebody changed what is live by hand', nowMs);
+      await store.deployments.end(
+        deployment.key,
+        'changed_outside',
+        'somebody changed what is live by hand',
+        nowMs,
+      );
       await store.deployments.register(newDeployment(observed));
       return observed;
     },
 
     /** What a rollback that this monitor joined came to; `null` while it runs. */
-    async readRollbackOutcome(key: DeploymentKey): Promise<{ outcome: Outcome; reason: string; incident: string | null } | null> {
+    async readRollbackOutcome(
+      key: DeploymentKey,
+    ): Promise<{ outcome: Outcome; reason: string; incident: string | null } | null> {
       const deployment = await store.deployments.read(key);
       if (deployment === null || deployment.outcome === null) return null;
       return { outcome: deployment.outcome, reason: deployment.outcomeReason ?? '', incident: null };

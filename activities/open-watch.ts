@@ -1,7 +1,12 @@
 import { ofProduct } from '../adapters/store/deployments.ts';
 import type { Store } from '../adapters/store/store.ts';
 import { addToTotals, asReference, noTotals } from '../domain/baseline.ts';
-import { type Deployment, type DeploymentOrigin, releaseOf, type ServiceRelease } from '../domain/deployment.ts';
+import {
+  type Deployment,
+  type DeploymentOrigin,
+  releaseOf,
+  type ServiceRelease,
+} from '../domain/deployment.ts';
 import type { Reference } from '../domain/detection/reference.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
 import { rollbackCandidates } from '../domain/last-known-good.ts';
@@ -82,7 +87,9 @@ async function minutesBefore(
   };
   const ticks = await store.watches.samples(previous, range);
   const totals = ticks
-    .filter((tick) => tick.service === watched.service && tick.kind === 'sample' && tick.sample.durationMs > 0)
+    .filter(
+      (tick) => tick.service === watched.service && tick.kind === 'sample' && tick.sample.durationMs > 0,
+    )
     .reduce((sum, tick) => addToTotals(sum, tick.sample), noTotals);
   if (totals.requests === 0) return null;
   return asReference(totals, 'before_deployment', 'the minutes before the deployment');

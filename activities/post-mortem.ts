@@ -42,7 +42,10 @@ export function createPostMortemActivities({ store, catalog, clock, links }: Dep
       const known = (await store.incidents.read(incident.id)) ?? incident;
       const entries = await store.timeline.list({ ...incident, deployment: incident.deployment, limit: 500 });
       const report = await compile(setup, { ...incident, ...known });
-      await store.incidents.change(incident.id, (found) => ({ ...found, rootCause: report.root_cause_hypothesis.cause }));
+      await store.incidents.change(incident.id, (found) => ({
+        ...found,
+        rootCause: report.root_cause_hypothesis.cause,
+      }));
       await store.incidents.saveReport(incident.id, report);
       const file = await setup.incidentsFolder.open(
         {
@@ -85,7 +88,10 @@ export function createPostMortemActivities({ store, catalog, clock, links }: Dep
       );
       await store.incidents.change(incident.id, (known) => ({ ...known, issue: opened.reference }));
       const dropped = opened.droppedAssignees;
-      const note = dropped.length === 0 ? null : `GitHub dropped the assignees ${dropped.join(', ')}; they are mentioned in the issue`;
+      const note =
+        dropped.length === 0
+          ? null
+          : `GitHub dropped the assignees ${dropped.join(', ')}; they are mentioned in the issue`;
       return { reference: opened.reference, url: opened.url, assigned: assignment.role, note };
     },
 
@@ -95,7 +101,10 @@ export function createPostMortemActivities({ store, catalog, clock, links }: Dep
 
     /** Where the owner reviews. */
     async reviewPlace(incident: string): Promise<{ ui: string | null; api: string | null }> {
-      const ui = links.ui === null ? null : `${links.ui}/workflows/${encodeURIComponent(postMortemWorkflowId(incident))}`;
+      const ui =
+        links.ui === null
+          ? null
+          : `${links.ui}/workflows/${encodeURIComponent(postMortemWorkflowId(incident))}`;
       return { ui, api: links.api === null ? null : `${links.api}/v1/incidents/${incident}` };
     },
   };
@@ -121,7 +130,11 @@ export function createPostMortemActivities({ store, catalog, clock, links }: Dep
       outcome: incident.outcome ?? incident.status,
       triggers: incident.triggers,
       duration_minutes: minutes(untilMs - incident.breachAtMs),
-      impact: impactOf(incident, ticks.map((tick) => tick.sample), nowMs),
+      impact: impactOf(
+        incident,
+        ticks.map((tick) => tick.sample),
+        nowMs,
+      ),
       changes_deployed: changes,
       logs_excerpt: logs.lines,
       logs_total: logs.total,
@@ -142,9 +155,12 @@ export function createPostMortemActivities({ store, catalog, clock, links }: Dep
         const source = setup.services.find((entry) => entry.service === service)?.changes ?? null;
         const empty = { from: to ?? 'unknown', to: release, changes: [], diff: '' };
         if (source === null) return { ...empty, problem: 'no source of changes is configured' };
-        if (to === null) return { ...empty, problem: 'no release was rolled back to, so there is nothing to compare with' };
+        if (to === null)
+          return { ...empty, problem: 'no release was rolled back to, so there is nothing to compare with' };
         const signal = Context.current().cancellationSignal;
-        return source.between({ service, from: to, to: release, signal }).catch((error) => ({ ...empty, problem: messageOf(error) }));
+        return source
+          .between({ service, from: to, to: release, signal })
+          .catch((error) => ({ ...empty, problem: messageOf(error) }));
       }),
     );
   }
@@ -153,12 +169,24 @@ export function createPostMortemActivities({ store, catalog, clock, links }: Dep
     const excerpts = await Promise.all(
       incident.from.map(async ({ service, release }) => {
         const source = setup.services.find((entry) => entry.service === service)?.logs ?? null;
-        if (source === null) return { lines: [], total: 0, reference: `no log source is configured for ${service}` };
-        const sinceMs = Math.min(...incident.triggers.map((trigger) => trigger.sinceMs), incident.breachAtMs) - 60_000;
-        const request = { service, release, sinceMs, untilMs: Math.min(untilMs, incident.trafficStoppedAtMs ?? untilMs) + 5_000, limit: logLines };
+        if (source === null)
+          return { lines: [], total: 0, reference: `no log source is configured for ${service}` };
+        const sinceMs =
+          Math.min(...incident.triggers.map((trigger) => trigger.sinceMs), incident.breachAtMs) - 60_000;
+        const request = {
+          service,
+          release,
+          sinceMs,
+          untilMs: Math.min(untilMs, incident.trafficStoppedAtMs ?? untilMs) + 5_000,
+          limit: logLines,
+        };
         return source
           .excerpt({ ...request, signal: Context.current().cancellationSignal })
-          .catch((error) => ({ lines: [], total: 0, reference: `logs of ${service} could not be read: ${messageOf(error)}` }));
+          .catch((error) => ({
+            lines: [],
+            total: 0,
+            reference: `logs of ${service} could not be read: ${messageOf(error)}`,
+          }));
       }),
     );
     return {

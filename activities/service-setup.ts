@@ -6,5 +6,7 @@ export function serviceSetup(setup: ProductSetup, service: string): ServiceSetup
   const found = setup.services.find((entry) => entry.service === service);
   if (found !== undefined) return found;
   const known = setup.services.map((entry) => entry.service).join(', ') || 'none';
-  throw ApplicationFailure.nonRetryable(`product ${setup.product} has no service ${service}; configured: ${known}`);
+  throw ApplicationFailure.nonRetryable(
+    `product ${setup.product} has no service ${service}; configured: ${known}`,
+  );
 }

@@ -39,7 +39,8 @@ export function createTargetActivities({ catalog, clock }: Dependencies) {
       for (const service of plan.services) {
         const live = await look(key, service.service);
         const stranger = unexpectedRelease(live, [service.release, ...alreadyRestored]);
-        if (stranger !== null) return { kind: 'changed_outside', reason: stranger, live: strangersOf(live, service) };
+        if (stranger !== null)
+          return { kind: 'changed_outside', reason: stranger, live: strangersOf(live, service) };
         const chosen = await chooseFor(key, service, to);
         if ('none' in chosen) return { kind: 'none', reason: chosen.none };
         moves.push(chosen);
@@ -64,12 +65,18 @@ export function createTargetActivities({ catalog, clock }: Dependencies) {
     },
 
     /** Waits until every instance of every service runs its release and is healthy. */
-    async waitHealthy(key: ProductKey, releases: Pick<Move, 'service' | 'to'>[], timeoutMs: number): Promise<HealthResult> {
+    async waitHealthy(
+      key: ProductKey,
+      releases: Pick<Move, 'service' | 'to'>[],
+      timeoutMs: number,
+    ): Promise<HealthResult> {
       const { cancellationSignal } = Context.current();
       const endMs = (await clock.now()) + timeoutMs;
       let inARow = 0;
       for (;;) {
-        const seen = await Promise.all(releases.map(({ service, to }) => healthOf(key, service, to, cancellationSignal)));
+        const seen = await Promise.all(
+          releases.map(({ service, to }) => healthOf(key, service, to, cancellationSignal)),
+        );
         const sick = seen.filter((entry) => entry !== null);
         inARow = sick.length === 0 ? inARow + 1 : 0;
         if (inARow >= healthyInARow) return { kind: 'healthy', detail: 'Health checks: PASS' };
@@ -108,12 +115,16 @@ export function createTargetActivities({ catalog, clock }: Dependencies) {
         const refused = counts.dbConnectionErrors ?? 0;
         if (memory !== null && memory > thresholdPercent) {
           healthy = false;
-          sentences.push(`${service}: memory ${memory.toFixed(1)} % of its limit, threshold ${thresholdPercent} %`);
+          sentences.push(
+            `${service}: memory ${memory.toFixed(1)} % of its limit, threshold ${thresholdPercent} %`,
+          );
         } else if (refused > 0) {
           healthy = false;
           sentences.push(`${service}: ${refused} database connection errors without any traffic`);
         } else {
-          sentences.push(memory === null ? `${service}: no connection errors` : `Memory: ${memory.toFixed(0)}% (normal)`);
+          sentences.push(
+            memory === null ? `${service}: no connection errors` : `Memory: ${memory.toFixed(0)}% (normal)`,
+          );
         }
       }
       return { healthy, blind, reason: sentences.join('; ') };
@@ -122,16 +133,28 @@ export function createTargetActivities({ catalog, clock }: Dependencies) {
 
   async function look(key: ProductKey, service: string): Promise<LiveService> {
     const { target } = serviceSetup(await catalog.setup(key), service);
-    return target.live(service, AbortSignal.any([AbortSignal.timeout(lookMs), Context.current().cancellationSignal]));
+    return target.live(
+      service,
+      AbortSignal.any([AbortSignal.timeout(lookMs), Context.current().cancellationSignal]),
+    );
   }
 
-  async function chooseFor(key: ProductKey, plan: ServicePlan, to: string | null): Promise<Move | { none: string }> {
+  async function chooseFor(
+    key: ProductKey,
+    plan: ServicePlan,
+    to: string | null,
+  ): Promise<Move | { none: string }> {
     const { target } = serviceSetup(await catalog.setup(key), plan.service);
     const rejected = plan.rejected.map((entry) => `${entry.release}: ${entry.reason}`);
     const wanted = to === null ? plan.candidates : allowed(plan, to);
     for (const candidate of wanted) {
-      const answer = await target.restorable(plan.service, candidate.release, Context.current().cancellationSignal);
-      if (answer.restorable) return { service: plan.service, from: plan.release, to: candidate.release, reason: candidate.reason };
+      const answer = await target.restorable(
+        plan.service,
+        candidate.release,
+        Context.current().cancellationSignal,
+      );
+      if (answer.restorable)
+        return { service: plan.service, from: plan.release, to: candidate.release, reason: candidate.reason };
       rejected.push(`${candidate.release}: not restorable, ${answer.reason}`);
     }
     const why = rejected.length === 0 ? 'no other release is known' : rejected.join('; ');
@@ -139,13 +162,17 @@ export function createTargetActivities({ catalog, clock }: Dependencies) {
     return { none: `${what} of ${plan.service} (${why})` };
   }
 
-  async function compareThen(input: StepInput, act: (step: StepContext) => Promise<string>): Promise<StepResult> {
+  async function compareThen(
+    input: StepInput,
+    act: (step: StepContext) => Promise<string>,
+  ): Promise<StepResult> {
     const context = Context.current();
     const { move } = input;
     const live = await look(input.key, move.service);
     const stranger = unexpectedRelease(live, [move.from, move.to]);
     if (stranger !== null) {
-      const found = liveReleases(live).find((release) => release !== move.from && release !== move.to) ?? move.from;
+      const found =
+        liveReleases(live).find((release) => release !== move.from && release !== move.to) ?? move.from;
       return { kind: 'changed_outside', reason: stranger, live: [{ service: move.service, release: found }] };
     }
     const heart = setInterval(() => context.heartbeat('acting'), 3_000);
@@ -165,7 +192,12 @@ export function createTargetActivities({ catalog, clock }: Dependencies) {
     }
   }
 
-  async function healthOf(key: ProductKey, service: string, release: string, signal: AbortSignal): Promise<string | null> {
+  async function healthOf(
+    key: ProductKey,
+    service: string,
+    release: string,
+    signal: AbortSignal,
+  ): Promise<string | null> {
     try {
       const { target, probe } = serviceSetup(await catalog.setup(key), service);
       const live = await target.live(service, signal);
@@ -174,7 +206,9 @@ export function createTargetActivities({ catalog, clock }: Dependencies) {
       if (live.instances.length === 0) return `${service}: no instance is running`;
       const probes = await probe.probe(live.instances, signal);
       const sick = probes.filter((entry) => !entry.healthy);
-      return sick.length === 0 ? null : `${service}: ${sick.map((entry) => `${entry.instance} ${entry.detail}`).join(', ')}`;
+      return sick.length === 0
+        ? null
+        : `${service}: ${sick.map((entry) => `${entry.instance} ${entry.detail}`).join(', ')}`;
     } catch (error) {
       return `${service}: ${messageOf(error)}`;
     }

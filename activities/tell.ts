@@ -24,16 +24,19 @@ export function createTellActivities({ store, catalog, clock }: Dependencies) {
           await channel.send(message, signal);
           const atMs = await clock.now();
           // The store being down must not keep people from being told; the price is a repeat.
-          await within(2_000, 'the store', () => store.notices.markSent(message.key, channel.name, atMs)).catch(
-            () => undefined,
-          );
+          await within(2_000, 'the store', () =>
+            store.notices.markSent(message.key, channel.name, atMs),
+          ).catch(() => undefined);
           return channel.name;
         }),
       );
       const failed = results.filter((result) => result.status === 'rejected');
       if (failed.length > 0) {
         const reasons = failed.map((result) => messageOf(result.reason)).join('; ');
-        throw ApplicationFailure.retryable(`${failed.length} of ${channels.length} channels failed: ${reasons}`, 'ChannelFailed');
+        throw ApplicationFailure.retryable(
+          `${failed.length} of ${channels.length} channels failed: ${reasons}`,
+          'ChannelFailed',
+        );
       }
       return { sent: results.map((result) => (result.status === 'fulfilled' ? result.value : '')) };
     },

@@ -19,7 +19,9 @@ export function createTrafficActivities({ catalog }: Dependencies) {
         });
         controlled.push(service);
       }
-      return controlled.length === 0 ? 'no traffic control is configured' : `Maintenance mode ON for ${controlled.join(', ')}`;
+      return controlled.length === 0
+        ? 'no traffic control is configured'
+        : `Maintenance mode ON for ${controlled.join(', ')}`;
     },
 
     /** Ends maintenance: all traffic goes to the instances that run the given release. */

@@ -29,7 +29,8 @@ export function createVerifyActivities({ store, catalog, clock }: Dependencies) 
       const { checkIntervalMs, suspectIntervalMs } = setup.policy.monitoring;
       const endMs = input.sinceMs + setup.policy.rollback.verifyMs;
       const intervalMs = Math.min(checkIntervalMs, suspectIntervalMs);
-      let state = (context.info.heartbeatDetails as WatchState | undefined) ?? newWatch(await references(input));
+      let state =
+        (context.info.heartbeatDetails as WatchState | undefined) ?? newWatch(await references(input));
       for (;;) {
         state = await look(input, setup, state);
         context.heartbeat(state);
@@ -51,7 +52,11 @@ export function createVerifyActivities({ store, catalog, clock }: Dependencies) 
     }
   }
 
-  async function look(input: VerifyInput, setup: Awaited<ReturnType<typeof catalog.setup>>, state: WatchState): Promise<WatchState> {
+  async function look(
+    input: VerifyInput,
+    setup: Awaited<ReturnType<typeof catalog.setup>>,
+    state: WatchState,
+  ): Promise<WatchState> {
     const { cancellationSignal } = Context.current();
     const services = await Promise.all(
       input.moves.map(async ({ service }): Promise<ServiceObservation> => {
@@ -59,14 +64,25 @@ export function createVerifyActivities({ store, catalog, clock }: Dependencies) 
         try {
           const live = await reach.target.live(service, cancellationSignal);
           const cursor = (state.services.find((entry) => entry.service === service)?.cursor ?? null) as never;
-          const request = { ...input.key, service, instances: live.instances, cursor, signal: cancellationSignal };
+          const request = {
+            ...input.key,
+            service,
+            instances: live.instances,
+            cursor,
+            signal: cancellationSignal,
+          };
           const [probes, measurement] = await Promise.all([
             reach.probe.probe(live.instances, cancellationSignal),
             reach.metrics.measure(request),
           ]);
-          if (measurement.kind !== 'measured') return { service, probes, measured: { kind: 'blind', reason: measurement.reason } };
+          if (measurement.kind !== 'measured')
+            return { service, probes, measured: { kind: 'blind', reason: measurement.reason } };
           const { counts, missing } = measurement;
-          return { service, probes, measured: { kind: 'counts', counts, cursor: measurement.cursor, missing } };
+          return {
+            service,
+            probes,
+            measured: { kind: 'counts', counts, cursor: measurement.cursor, missing },
+          };
         } catch (error) {
           if (cancellationSignal.aborted) throw ApplicationFailure.retryable('cancelled', 'Cancelled');
           return { service, probes: [], measured: { kind: 'blind', reason: messageOf(error) } };
@@ -76,13 +92,21 @@ export function createVerifyActivities({ store, catalog, clock }: Dependencies) 
     const atMs = await clock.now();
     const seen = { tickMs: atMs, regular: true, gap: false, atMs, services, unexpected: null };
     // Health counts from the first check here, there is no warm-up: the release was healthy before traffic came.
-    const deployedAtMs = input.sinceMs - setup.policy.monitoring.warmUpMs - setup.policy.monitoring.baselineWindowMs;
-    return advanceWatch(state, seen, { policy: setup.policy, deployedAtMs, mayAct: false, reported: {} }).state;
+    const deployedAtMs =
+      input.sinceMs - setup.policy.monitoring.warmUpMs - setup.policy.monitoring.baselineWindowMs;
+    return advanceWatch(state, seen, { policy: setup.policy, deployedAtMs, mayAct: false, reported: {} })
+      .state;
   }
 
   async function references(input: VerifyInput) {
-    const found = await within(5_000, 'the store', () => readReferences(input)).catch(() => new Map<string, Reference[]>());
-    return input.moves.map(({ service, to }) => ({ service, release: to, references: found.get(service) ?? [] }));
+    const found = await within(5_000, 'the store', () => readReferences(input)).catch(
+      () => new Map<string, Reference[]>(),
+    );
+    return input.moves.map(({ service, to }) => ({
+      service,
+      release: to,
+      references: found.get(service) ?? [],
+    }));
   }
 
   /** The restored release's own earlier behaviour, newest deployment first. */
@@ -92,8 +116,11 @@ export function createVerifyActivities({ store, catalog, clock }: Dependencies) 
     for (const { service, to } of input.moves) {
       for (const deployment of history) {
         if (releaseOf(deployment, service) !== to || found.has(service)) continue;
-        const totals = (await store.watches.read(deployment))?.services.find((entry) => entry.service === service)?.good;
-        if (totals !== undefined && totals.requests > 0) found.set(service, [asReference(totals, 'last_known_good', to)]);
+        const totals = (await store.watches.read(deployment))?.services.find(
+          (entry) => entry.service === service,
+        )?.good;
+        if (totals !== undefined && totals.requests > 0)
+          found.set(service, [asReference(totals, 'last_known_good', to)]);
       }
     }
     return found;

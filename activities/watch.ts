@@ -123,7 +123,10 @@ async function attempt(
   const elapsedMs = (await dependencies.clock.now()) - startedMs;
   return {
     sentence: `${step.sentence}; next check ${clockTime(nextMs)}`,
-    retryAfterMs: nextMs - Math.max(scheduledMs, plan.kind === 'measure' && plan.gap ? startedMs : scheduledMs) - elapsedMs,
+    retryAfterMs:
+      nextMs -
+      Math.max(scheduledMs, plan.kind === 'measure' && plan.gap ? startedMs : scheduledMs) -
+      elapsedMs,
   };
 }
 
@@ -145,7 +148,9 @@ async function loadState(
       const row = await dependencies.store.products.read(input.key);
       const nowMs = await dependencies.clock.now();
       const pause = activePause(row, nowMs);
-      const state = (await dependencies.store.watches.read(input.key)) ?? (await openWatch(dependencies.store, input, setup.policy));
+      const state =
+        (await dependencies.store.watches.read(input.key)) ??
+        (await openWatch(dependencies.store, input, setup.policy));
       return {
         state,
         obstacle: obstacle(input, setup, pause?.by ?? null),
@@ -158,8 +163,10 @@ async function loadState(
 }
 
 function obstacle(input: WatchInput, setup: ProductSetup, pausedBy: string | null): Obstacle {
-  if (input.origin === 'rollback') return 'this release was restored by a rollback; there is no rollback of a rollback';
-  if (!setup.policy.enabled) return `automatic rollback is switched off (enabled: false, policy version ${setup.policyVersion})`;
+  if (input.origin === 'rollback')
+    return 'this release was restored by a rollback; there is no rollback of a rollback';
+  if (!setup.policy.enabled)
+    return `automatic rollback is switched off (enabled: false, policy version ${setup.policyVersion})`;
   if (pausedBy !== null) return `automatic rollback is paused by ${pausedBy}`;
   return null;
 }
@@ -173,7 +180,9 @@ async function takeSample(
 ) {
   const { cancellationSignal } = Context.current();
   const observed = await Promise.all(
-    input.services.map((release) => observe(input, release, setup, known.state, plan.gap, cancellationSignal)),
+    input.services.map((release) =>
+      observe(input, release, setup, known.state, plan.gap, cancellationSignal),
+    ),
   );
   const atMs = await dependencies.clock.now();
   const strangers = observed.flatMap((entry) => (entry.unexpected === null ? [] : [entry.unexpected]));
@@ -195,7 +204,9 @@ async function takeSample(
     },
   );
   const ticks = step.samples.map(({ service, ...sample }): Tick => {
-    const blind = observed.some((entry) => entry.observation.service === service && entry.observation.measured.kind === 'blind');
+    const blind = observed.some(
+      (entry) => entry.observation.service === service && entry.observation.measured.kind === 'blind',
+    );
     return { service, kind: plan.gap ? 'gap' : blind ? 'blind' : 'sample', sample };
   });
   await dependencies.store.watches.record(input.key, step.state, ticks);
@@ -229,10 +240,18 @@ async function observe(
     ]);
     const measured: ServiceObservation['measured'] =
       measurement.kind === 'measured'
-        ? { kind: 'counts', counts: measurement.counts, cursor: measurement.cursor, missing: measurement.missing }
+        ? {
+            kind: 'counts',
+            counts: measurement.counts,
+            cursor: measurement.cursor,
+            missing: measurement.missing,
+          }
         : { kind: 'blind', reason: `${measurement.kind}: ${measurement.reason}` };
     const unexpected = unexpectedRelease(live, [release]);
-    return { observation: { service, probes, measured }, unexpected: unexpected && `${service}: ${unexpected}` };
+    return {
+      observation: { service, probes, measured },
+      unexpected: unexpected && `${service}: ${unexpected}`,
+    };
   } catch (error) {
     const reason = `the deploy target does not answer: ${messageOf(error)}`;
     return { observation: { service, probes: [], measured: { kind: 'blind', reason } }, unexpected: null };
@@ -255,7 +274,10 @@ function segmentEnd(state: WatchState, setup: ProductSetup, input: WatchInput): 
 /** Conditions about ourselves end as soon as an attempt comes through. */
 function endedHere(input: WatchInput, state: WatchState, atMs: number): Edge[] {
   return [storeKey, internalKey]
-    .filter((key) => input.reported[key] !== undefined && !state.conditions.standing.some((entry) => entry.key === key))
+    .filter(
+      (key) =>
+        input.reported[key] !== undefined && !state.conditions.standing.some((entry) => entry.key === key),
+    )
     .map((key) => blindEdge(key, 'ended', `${key} has ended`, atMs));
 }
 
@@ -274,12 +296,27 @@ function supersededEdge(by: string, setup: ProductSetup, atMs: number): WatchRes
     change: 'began',
     mayAct: false,
   };
-  return { kind: 'edges', edges: [edge], triggers: [], obstacle: null, policyVersion: setup.policyVersion, atMs };
+  return {
+    kind: 'edges',
+    edges: [edge],
+    triggers: [],
+    obstacle: null,
+    policyVersion: setup.policyVersion,
+    atMs,
+  };
 }
 
 function blindEdge(key: string, change: Edge['change'], reason: string, atMs: number): Edge {
   return {
-    condition: { key, kind: 'blind', service: null, reason, severity: 'warning', sinceMs: atMs, clearTicks: 0 },
+    condition: {
+      key,
+      kind: 'blind',
+      service: null,
+      reason,
+      severity: 'warning',
+      sinceMs: atMs,
+      clearTicks: 0,
+    },
     change,
     mayAct: false,
   };
@@ -319,7 +356,14 @@ async function blindAttempt(
   const atMs = await dependencies.clock.now();
   if (input.reported[key] === undefined) {
     const edges = [blindEdge(key, 'began', reason, atMs)];
-    return { kind: 'edges', edges, triggers: [], obstacle: null, policyVersion: setup?.policyVersion ?? 0, atMs };
+    return {
+      kind: 'edges',
+      edges,
+      triggers: [],
+      obstacle: null,
+      policyVersion: setup?.policyVersion ?? 0,
+      atMs,
+    };
   }
   return { sentence: reason, retryAfterMs: setup?.policy.monitoring.checkIntervalMs ?? 5_000 };
 }

@@ -45,7 +45,10 @@ export const noTotals: Totals = {
 };
 
 /** Adds a sample; gauges become running means. */
-export function addToTotals(totals: Totals, sample: Pick<Sample, 'requests' | 'errors' | 'durationMs' | 'latency' | 'memoryPercent' | 'cpuPercent'>): Totals {
+export function addToTotals(
+  totals: Totals,
+  sample: Pick<Sample, 'requests' | 'errors' | 'durationMs' | 'latency' | 'memoryPercent' | 'cpuPercent'>,
+): Totals {
   const samples = totals.samples + 1;
   const mean = (old: number | null, value: number | null) =>
     value === null ? old : old === null ? value : old + (value - old) / samples;

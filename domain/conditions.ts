@@ -83,7 +83,9 @@ export function takeEdges(
     if (told === undefined) return true;
     return standing.kind === 'breach' && mayAct && !told.couldAct && standing.clearTicks === 0;
   });
-  const ended = Object.keys(reported).filter((key) => !state.standing.some((standing) => standing.key === key));
+  const ended = Object.keys(reported).filter(
+    (key) => !state.standing.some((standing) => standing.key === key),
+  );
   const edges: Edge[] = [
     ...begun.map((condition): Edge => ({ condition, change: 'began', mayAct })),
     ...ended.map((key): Edge => ({ condition: endedCondition(key, context.atMs), change: 'ended', mayAct })),
@@ -98,5 +100,13 @@ export function takeEdges(
 
 function endedCondition(key: string, atMs: number): StandingCondition {
   const kind = key.split(':')[0] as ConditionKind;
-  return { key, kind, service: null, reason: `${key} has ended`, severity: 'info', sinceMs: atMs, clearTicks: endAfterTicks };
+  return {
+    key,
+    kind,
+    service: null,
+    reason: `${key} has ended`,
+    severity: 'info',
+    sinceMs: atMs,
+    clearTicks: endAfterTicks,
+  };
 }

@@ -37,7 +37,10 @@ export interface Deployment extends DeploymentKey {
   readonly goodMs: number;
 }
 
-export function releaseOf(deployment: { readonly services: readonly ServiceRelease[] }, service: string): string | null {
+export function releaseOf(
+  deployment: { readonly services: readonly ServiceRelease[] },
+  service: string,
+): string | null {
   return deployment.services.find((entry) => entry.service === service)?.release ?? null;
 }
 

@@ -15,12 +15,20 @@ export function beginEscalation(atMs: number): EscalationState {
 }
 
 /** An acknowledgement silences the ladder for a while; it climbs again while the trouble lasts. */
-export function acknowledge(state: EscalationState, by: string, atMs: number, policy: EscalationPolicy): EscalationState {
+export function acknowledge(
+  state: EscalationState,
+  by: string,
+  atMs: number,
+  policy: EscalationPolicy,
+): EscalationState {
   return { ...state, acknowledgedBy: by, silentUntilMs: atMs + policy.acknowledgeMs };
 }
 
 /** Who is told next, and when. */
-export function nextNotice(state: EscalationState, policy: EscalationPolicy): { atMs: number; notify: string } {
+export function nextNotice(
+  state: EscalationState,
+  policy: EscalationPolicy,
+): { atMs: number; notify: string } {
   const level = policy.levels[state.sent];
   const dueMs =
     level === undefined

@@ -24,5 +24,10 @@ export interface Incident extends DeploymentKey {
   readonly attempts: number;
   readonly issue: string | null;
   readonly rootCause: string | null;
-  readonly review: { readonly by: string; readonly verdict: string; readonly note: string; readonly atMs: number } | null;
+  readonly review: {
+    readonly by: string;
+    readonly verdict: string;
+    readonly note: string;
+    readonly atMs: number;
+  } | null;
 }

@@ -51,7 +51,9 @@ export function rollbackCandidates(input: {
   const rejected: Candidate[] = [];
   for (const [release, served] of goodMs) {
     if (release === input.current) continue;
-    const standing = input.standings.find((entry) => entry.service === input.service && entry.release === release);
+    const standing = input.standings.find(
+      (entry) => entry.service === input.service && entry.release === release,
+    );
     const { good, reason } = assess(standing, served, input.goodAfterMs);
     (good ? candidates : rejected).push({ release, reason });
   }
@@ -69,7 +71,8 @@ function assess(
   if (standing?.standing === 'good') {
     return { good: true, reason: `declared good by ${standing.author}: ${standing.reason}` };
   }
-  if (servedMs >= goodAfterMs) return { good: true, reason: `served ${shortDuration(servedMs)} of breach-free traffic` };
+  if (servedMs >= goodAfterMs)
+    return { good: true, reason: `served ${shortDuration(servedMs)} of breach-free traffic` };
   return {
     good: false,
     reason: `served only ${shortDuration(servedMs)} of observed, breach-free traffic, ${shortDuration(goodAfterMs)} needed`,

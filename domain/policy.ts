@@ -38,9 +38,21 @@ export interface TriggerPolicies {
     readonly multiplier: number;
     readonly windowMs: number;
   };
-  readonly memory: { readonly enabled: boolean; readonly thresholdPercent: number; readonly windowMs: number };
-  readonly database: { readonly enabled: boolean; readonly connectionErrors: number; readonly windowMs: number };
-  readonly healthCheck: { readonly enabled: boolean; readonly failureCount: number; readonly windowMs: number };
+  readonly memory: {
+    readonly enabled: boolean;
+    readonly thresholdPercent: number;
+    readonly windowMs: number;
+  };
+  readonly database: {
+    readonly enabled: boolean;
+    readonly connectionErrors: number;
+    readonly windowMs: number;
+  };
+  readonly healthCheck: {
+    readonly enabled: boolean;
+    readonly failureCount: number;
+    readonly windowMs: number;
+  };
 }
 
 export type LatencyMetric = 'p50' | 'p95' | 'p99';

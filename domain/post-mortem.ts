@@ -56,7 +56,9 @@ export function impactOf(incident: Incident, samples: readonly Sample[], untilMs
   const bad = samples.filter((sample) => sample.atMs >= incident.breachAtMs - sample.durationMs);
   const users = bad.map((sample) => sample.affectedUsers).filter((count) => count !== null);
   const downtimeMs =
-    incident.trafficStoppedAtMs === null ? 0 : (incident.trafficResumedAtMs ?? untilMs) - incident.trafficStoppedAtMs;
+    incident.trafficStoppedAtMs === null
+      ? 0
+      : (incident.trafficResumedAtMs ?? untilMs) - incident.trafficStoppedAtMs;
   return {
     affected_users: users.length === 0 ? 'unknown' : Math.max(...users),
     error_count: bad.length === 0 ? 'unknown' : bad.reduce((sum, sample) => sum + sample.errors, 0),
@@ -64,7 +66,11 @@ export function impactOf(incident: Incident, samples: readonly Sample[], untilMs
   };
 }
 
-export function snapshotOf(service: string, sample: Sample, isoTime: (atMs: number) => string): MetricsSnapshot {
+export function snapshotOf(
+  service: string,
+  sample: Sample,
+  isoTime: (atMs: number) => string,
+): MetricsSnapshot {
   const perMinute = sample.durationMs > 0 ? 60_000 / sample.durationMs : 0;
   return {
     service,
@@ -104,7 +110,9 @@ export function reportMarkdown(report: IncidentReport, entries: readonly Timelin
     '',
     '## Triggers',
     '',
-    ...report.triggers.map((trigger) => `- **${trigger.type}** (${trigger.severity}): ${inline(trigger.reason)}`),
+    ...report.triggers.map(
+      (trigger) => `- **${trigger.type}** (${trigger.severity}): ${inline(trigger.reason)}`,
+    ),
     '',
     '## Root cause hypothesis',
     '',
@@ -155,7 +163,10 @@ function known(value: number | null): string {
 
 /** Text from outside must not become markup, a mention or a second line. */
 export function inline(text: string): string {
-  return text.replace(/[\r\n]+/g, ' ').replace(/[<>|*_`[\]]/g, '\\$&').replace(/@(?=\w)/g, '@\u200b');
+  return text
+    .replace(/[\r\n]+/g, ' ')
+    .replace(/[<>|*_`[\]]/g, '\\$&')
+    .replace(/@(?=\w)/g, '@\u200b');
 }
 
 /** What the owner reads first: one paragraph. */
@@ -168,5 +179,8 @@ export function incidentDurationText(incident: Incident, untilMs: number): strin
 }
 
 export function movesText(incident: Incident): { from: string; to: string } {
-  return { from: releaseNames(incident.from), to: incident.to.length === 0 ? 'nothing' : releaseNames(incident.to) };
+  return {
+    from: releaseNames(incident.from),
+    to: incident.to.length === 0 ? 'nothing' : releaseNames(incident.to),
+  };
 }

@@ -51,7 +51,10 @@ export type BeginningRollback =
 /** The same rollback may begin twice (its first activity was repeated); another one, or a deployment that came first, wins. */
 export function beginRollback(row: ProductRow, rollback: ActiveRollback): BeginningRollback {
   if (row.rollback !== null && row.rollback.id !== rollback.id) {
-    return { kind: 'refused', reason: `rollback ${row.rollback.id} of ${row.rollback.deployment} is already running` };
+    return {
+      kind: 'refused',
+      reason: `rollback ${row.rollback.id} of ${row.rollback.deployment} is already running`,
+    };
   }
   if (row.currentDeployment !== rollback.deployment) {
     return {

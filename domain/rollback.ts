@@ -67,7 +67,10 @@ export function joinRollback(
   if (to !== null && moves?.some((move) => move.to !== to)) {
     return { accepted: false, reason: `a rollback of ${target} is running; it cannot change to ${to} now` };
   }
-  return { accepted: true, reason: target ? `joined the running rollback of ${target}` : 'joined the running rollback' };
+  return {
+    accepted: true,
+    reason: target ? `joined the running rollback of ${target}` : 'joined the running rollback',
+  };
 }
 
 /** An incident's id: readable, and unique by the rollback workflow's run. */
@@ -96,4 +99,9 @@ export interface PreTrafficResult {
 export type VerificationResult =
   | { readonly kind: 'good'; readonly reason: string }
   | { readonly kind: 'unconfirmed'; readonly reason: string }
-  | { readonly kind: 'sick'; readonly reason: string; readonly healthFailing: boolean; readonly triggers: readonly Trigger[] };
+  | {
+      readonly kind: 'sick';
+      readonly reason: string;
+      readonly healthFailing: boolean;
+      readonly triggers: readonly Trigger[];
+    };

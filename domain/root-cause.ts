@@ -102,7 +102,10 @@ export function hypothesize(input: {
     cause: best.signature.cause,
     summary: `${capital(best.signature.name)}${where}`,
     confidence: best.kinds >= 3 ? 'high' : best.score >= 4 ? 'medium' : 'low',
-    evidence: [...best.evidence, ...frames.slice(0, 3).map((frame) => `stack frame in a changed file: ${frame}`)],
+    evidence: [
+      ...best.evidence,
+      ...frames.slice(0, 3).map((frame) => `stack frame in a changed file: ${frame}`),
+    ],
   };
 }
 
@@ -136,7 +139,11 @@ function weigh(
     signature,
     kinds,
     evidence,
-    score: (fired.length > 0 ? 1 : 0) + (lines.length > 0 ? 2 : 0) + (blocks.length > 0 ? 2 : 0) + (inFrames ? 1 : 0),
+    score:
+      (fired.length > 0 ? 1 : 0) +
+      (lines.length > 0 ? 2 : 0) +
+      (blocks.length > 0 ? 2 : 0) +
+      (inFrames ? 1 : 0),
     place: blocks[0] === undefined ? null : `${blocks[0].path}:${blocks[0].line}`,
   };
 }
@@ -193,13 +200,26 @@ export function addedBlocks(diff: string): AddedBlock[] {
 }
 
 function framesInChangedFiles(logs: readonly string[], changes: readonly ChangeSet[]): string[] {
-  const paths = changes.flatMap((set) => set.changes.flatMap((change) => change.files.map((file) => file.path)));
+  const paths = changes.flatMap((set) =>
+    set.changes.flatMap((change) => change.files.map((file) => file.path)),
+  );
   const frames = logs.filter((line) => /\bat\b|File "|\.(js|ts|py|go|java|rb):\d+/.test(line));
-  return [...new Set(frames.filter((frame) => paths.some((path) => frame.includes(path))).map((frame) => frame.trim().slice(0, 200)))];
+  return [
+    ...new Set(
+      frames
+        .filter((frame) => paths.some((path) => frame.includes(path)))
+        .map((frame) => frame.trim().slice(0, 200)),
+    ),
+  ];
 }
 
 function firstLines(text: string): string {
-  return text.split('\n').slice(0, 3).map((line) => line.trim()).join(' ').slice(0, 200);
+  return text
+    .split('\n')
+    .slice(0, 3)
+    .map((line) => line.trim())
+    .join(' ')
+    .slice(0, 200);
 }
 
 function capital(text: string): string {

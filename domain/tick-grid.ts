@@ -14,7 +14,9 @@ export interface TickGrid {
 export function tickGrid(deployment: string, deployedAtMs: number, monitoring: MonitoringPolicy): TickGrid {
   const regularEvery = Math.max(
     1,
-    Math.ceil(monitoring.checkIntervalMs / Math.min(monitoring.suspectIntervalMs, monitoring.checkIntervalMs)),
+    Math.ceil(
+      monitoring.checkIntervalMs / Math.min(monitoring.suspectIntervalMs, monitoring.checkIntervalMs),
+    ),
   );
   const stepMs = monitoring.checkIntervalMs / regularEvery;
   return { startMs: deployedAtMs + (hash(deployment) % monitoring.checkIntervalMs), stepMs, regularEvery };

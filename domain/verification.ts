@@ -7,7 +7,11 @@ import type { WatchState } from './watch.ts';
  * Did the rollback help? `good` as soon as enough requests were seen and nothing is wrong; `sick` when a trigger
  * breaches; when the time is over without enough traffic, success that is "not yet confirmed". `null`: look again.
  */
-export function judgeVerification(state: WatchState, policy: Policy, overdue: boolean): VerificationResult | null {
+export function judgeVerification(
+  state: WatchState,
+  policy: Policy,
+  overdue: boolean,
+): VerificationResult | null {
   const triggers = state.services.flatMap((service) =>
     service.verdicts
       .filter((verdict) => verdict.state === 'breach')
@@ -36,12 +40,16 @@ export function judgeVerification(state: WatchState, policy: Policy, overdue: bo
   const enough = requests >= policy.monitoring.minimumRequests && samples >= 3;
   if (enough && suspect === undefined) return { kind: 'good', reason: describe(state) };
   if (!overdue) return null;
-  if (suspect !== undefined && requests > 0) return { kind: 'unconfirmed', reason: `not yet confirmed: ${suspect.reason}` };
+  if (suspect !== undefined && requests > 0)
+    return { kind: 'unconfirmed', reason: `not yet confirmed: ${suspect.reason}` };
   return { kind: 'unconfirmed', reason: `not yet confirmed: ${requests} requests` };
 }
 
 function describe(state: WatchState): string {
   return state.services
-    .map((service) => service.verdicts.find((verdict) => verdict.trigger === 'error_rate')?.reason ?? 'no errors')
+    .map(
+      (service) =>
+        service.verdicts.find((verdict) => verdict.trigger === 'error_rate')?.reason ?? 'no errors',
+    )
     .join('; ');
 }

@@ -50,7 +50,9 @@ export interface WatchState {
   readonly baselineDone: boolean;
 }
 
-export function newWatch(services: readonly (ServiceRelease & { references: readonly Reference[] })[]): WatchState {
+export function newWatch(
+  services: readonly (ServiceRelease & { references: readonly Reference[] })[],
+): WatchState {
   return {
     services: services.map(({ service, release, references }) => ({
       service,
@@ -82,7 +84,12 @@ export interface ServiceObservation {
   readonly probes: readonly Probe[];
   /** The counts, or why there are none. */
   readonly measured:
-    | { readonly kind: 'counts'; readonly counts: Counts; readonly cursor: unknown; readonly missing: readonly string[] }
+    | {
+        readonly kind: 'counts';
+        readonly counts: Counts;
+        readonly cursor: unknown;
+        readonly missing: readonly string[];
+      }
     | { readonly kind: 'blind'; readonly reason: string };
 }
 
@@ -128,7 +135,8 @@ export function advanceWatch(state: WatchState, seen: Observation, context: Watc
   ];
   const breached = found.some((condition) => condition.kind === 'breach');
   const observed = seen.regular && !seen.gap && steps.every((step) => step.evidence);
-  const busyMs = observed && steps.some((step) => step.sample.requests > 0) ? (steps[0]?.sample.durationMs ?? 0) : 0;
+  const busyMs =
+    observed && steps.some((step) => step.sample.requests > 0) ? (steps[0]?.sample.durationMs ?? 0) : 0;
   const advanced: WatchState = {
     services: steps.map((step) => (breached ? { ...step.service, good: noTotals } : step.service)),
     lastTickMs: seen.tickMs,
@@ -142,7 +150,8 @@ export function advanceWatch(state: WatchState, seen: Observation, context: Watc
     ),
     goodMs: breached ? 0 : state.goodMs + busyMs,
     outsideTicks,
-    baselineDone: state.baselineDone || seen.atMs >= context.deployedAtMs + context.policy.monitoring.baselineWindowMs,
+    baselineDone:
+      state.baselineDone || seen.atMs >= context.deployedAtMs + context.policy.monitoring.baselineWindowMs,
   };
   const { edges, state: conditions } = takeEdges(advanced.conditions, context.reported, {
     atMs: seen.atMs,
@@ -194,7 +203,8 @@ function advanceService(service: ServiceWatch, seen: Observation, context: Watch
       judge: judged.state,
       cursor: measured.kind === 'counts' ? measured.cursor : service.cursor,
       measuredAtMs: measured.kind === 'counts' ? seen.atMs : seen.gap ? null : service.measuredAtMs,
-      baseline: counted && inBaseline && seen.regular ? addToTotals(service.baseline, sample) : service.baseline,
+      baseline:
+        counted && inBaseline && seen.regular ? addToTotals(service.baseline, sample) : service.baseline,
       good: counted && seen.regular ? addToTotals(service.good, sample) : service.good,
       verdicts: judged.verdicts,
     },
@@ -291,7 +301,11 @@ function sentence(state: WatchState, found: readonly Condition[]): string {
 }
 
 /** `healthy` needs 80 % of the regular ticks observed, the last hour included; else nobody may call the release good. */
-export function watchedEnough(state: WatchState, expectedTicks: number, policy: Policy): { enough: boolean; reason: string } {
+export function watchedEnough(
+  state: WatchState,
+  expectedTicks: number,
+  policy: Policy,
+): { enough: boolean; reason: string } {
   const lastHourTicks = Math.floor(policy.monitoring.segmentMs / policy.monitoring.checkIntervalMs);
   const share = expectedTicks === 0 ? 0 : state.observedTicks / expectedTicks;
   const lately = lastHourTicks === 0 ? 1 : state.observedLately.length / lastHourTicks;

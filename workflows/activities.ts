@@ -1,6 +1,6 @@
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/activities.ts';
-import { controlQueue } from './messages.ts';
+import { controlQueue } from '../domain/queues.ts';
 
 /** Records are written sooner or later: a store that is down for a day loses nothing. */
 export const records = proxyActivities<
@@ -24,7 +24,9 @@ export const records = proxyActivities<
 });
 
 /** Questions to the store that may go without an answer. */
-export const questions = proxyActivities<Pick<Activities, 'refreshPlan' | 'readTakeOver' | 'readRollbackOutcome' | 'isReleased'>>({
+export const questions = proxyActivities<
+  Pick<Activities, 'refreshPlan' | 'readTakeOver' | 'readRollbackOutcome' | 'isReleased'>
+>({
   taskQueue: controlQueue,
   startToCloseTimeout: '5s',
   scheduleToCloseTimeout: '8s',
@@ -61,7 +63,9 @@ export function watching(taskQueue: string, untilMs: number, nowMs: number, summ
 
 /** Steps that act on the target: real failures are final for the attempt, a lost worker is repeated. */
 export function acting(taskQueue: string, timeoutMs: number, summary: string) {
-  return proxyActivities<Pick<Activities, 'restore' | 'restart' | 'waitHealthy' | 'checkBeforeTraffic' | 'verifyUnderTraffic'>>({
+  return proxyActivities<
+    Pick<Activities, 'restore' | 'restart' | 'waitHealthy' | 'checkBeforeTraffic' | 'verifyUnderTraffic'>
+  >({
     taskQueue,
     summary,
     startToCloseTimeout: timeoutMs,

@@ -12,7 +12,10 @@ interface Blindness {
 export function createBlindLadder(teller: Teller, carried: Readonly<Record<string, number>>) {
   const standing = new Map<string, Blindness>();
   for (const [key, sinceMs] of Object.entries(carried)) standing.set(key, { reason: key, sinceMs });
-  let settings: Pick<RollbackSettings, 'blindAlertMs' | 'blindEscalateMs'> = { blindAlertMs: 180_000, blindEscalateMs: 900_000 };
+  let settings: Pick<RollbackSettings, 'blindAlertMs' | 'blindEscalateMs'> = {
+    blindAlertMs: 180_000,
+    blindEscalateMs: 900_000,
+  };
 
   async function climb(key: string, blindness: Blindness): Promise<void> {
     const rungs = [

@@ -1,9 +1,24 @@
-import { allHandlersFinished, condition, getExternalWorkflowHandle, ParentClosePolicy, type SignalDefinition, startChild, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  condition,
+  getExternalWorkflowHandle,
+  ParentClosePolicy,
+  type SignalDefinition,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
 import { monitorWorkflowId } from '../domain/identity.ts';
 import type { Standing } from '../domain/last-known-good.ts';
+import { controlQueue } from '../domain/queues.ts';
 import { records } from './activities.ts';
-import { controlQueue, type MonitorInput, type RollbackInput, type RollbackResult, releasedSignal, rollbackEndedSignal } from './messages.ts';
+import {
+  type MonitorInput,
+  type RollbackInput,
+  type RollbackResult,
+  releasedSignal,
+  rollbackEndedSignal,
+} from './messages.ts';
 import type { monitorDeployment } from './monitor-deployment.ts';
 import type { RollbackSteps, StepsEnd, StepTools } from './rollback-steps.ts';
 import { workflowMemo } from './start-options.ts';
@@ -19,7 +34,13 @@ export async function concludeRollback(
   const { journal, presence, teller, inbox, draft, steps } = tools;
   const outcome = outcomeOf(end);
   const nowMs = Date.now();
-  const incident = { ...draft.incident, status: 'open' as const, outcome, outcomeReason: end.reason, endedAtMs: nowMs };
+  const incident = {
+    ...draft.incident,
+    status: 'open' as const,
+    outcome,
+    outcomeReason: end.reason,
+    endedAtMs: nowMs,
+  };
   draft.set(incident);
   const newcomer = end.kind === 'superseded' ? end.newcomer : null;
   const restored = restoredMonitor(input, end, tools, nowMs);
@@ -39,13 +60,15 @@ export async function concludeRollback(
     standings: standingsOf(input, end, incident.id, steps),
     incident,
   });
-  if (restored !== null) await startMonitor({ ...restored, key: restored, searchAttributes: input.searchAttributes });
+  if (restored !== null)
+    await startMonitor({ ...restored, key: restored, searchAttributes: input.searchAttributes });
   if (newcomer !== null) {
     await getExternalWorkflowHandle(monitorWorkflowId({ ...input.key, deployment: newcomer.deployment }))
       .signal(releasedSignal)
       .catch(() => undefined);
   }
-  if (end.kind === 'changed_outside' || (end.kind === 'superseded' && newcomer === null)) await watchStranger(input);
+  if (end.kind === 'changed_outside' || (end.kind === 'superseded' && newcomer === null))
+    await watchStranger(input);
   return finish(input, { outcome, reason: end.reason, incident: incident.id }, { journal, presence, inbox });
 }
 
@@ -95,7 +118,12 @@ function outcomeOf(end: Ending): Outcome {
 }
 
 /** The restored release becomes the current deployment and is watched for 24 hours, without a rollback of the rollback. */
-function restoredMonitor(input: RollbackInput, end: Ending, { inbox, steps, draft }: StepTools & { steps: RollbackSteps }, nowMs: number) {
+function restoredMonitor(
+  input: RollbackInput,
+  end: Ending,
+  { inbox, steps, draft }: StepTools & { steps: RollbackSteps },
+  nowMs: number,
+) {
   const isLive = end.kind === 'rolled_back' || (end.kind === 'left' && steps.restored());
   if (!isLive || inbox.moves === null) return null;
   return {
@@ -110,8 +138,15 @@ function restoredMonitor(input: RollbackInput, end: Ending, { inbox, steps, draf
 function standingsOf(input: RollbackInput, end: Ending, incident: string, steps: RollbackSteps) {
   const standing = standingFor(end, steps);
   if (standing === null) return [];
-  const reason = standing === 'quarantined' ? `rolling it back helped (${incident})` : `${end.reason} (${incident})`;
-  return input.services.map(({ service, release }) => ({ service, release, standing, author: 'orchestrator', reason }));
+  const reason =
+    standing === 'quarantined' ? `rolling it back helped (${incident})` : `${end.reason} (${incident})`;
+  return input.services.map(({ service, release }) => ({
+    service,
+    release,
+    standing,
+    author: 'orchestrator',
+    reason,
+  }));
 }
 
 function standingFor(end: Ending, steps: RollbackSteps): Standing | null {
@@ -125,7 +160,15 @@ async function startMonitor(args: MonitorInput): Promise<void> {
   await startChild<typeof monitorDeployment>('monitorDeployment', {
     workflowId: monitorWorkflowId(args.key),
     taskQueue: controlQueue,
-    args: [{ key: pickKey(args), services: args.services, origin: args.origin, deployedAtMs: args.deployedAtMs, searchAttributes: args.searchAttributes }],
+    args: [
+      {
+        key: pickKey(args),
+        services: args.services,
+        origin: args.origin,
+        deployedAtMs: args.deployedAtMs,
+        searchAttributes: args.searchAttributes,
+      },
+    ],
     parentClosePolicy: ParentClosePolicy.ABANDON,
     ...workflowMemo('monitor', args),
   });

@@ -40,7 +40,13 @@ export async function escalate(
       const info = workflowInfo();
       if (info.continueAsNewSuggested || info.historyLength > 3_000) return { continueWith: state };
       const next = nextNotice(state, policy);
-      if (await condition(() => inbox.hasCommand() || inbox.newcomer !== null, Math.max(0, next.atMs - Date.now()))) continue;
+      if (
+        await condition(
+          () => inbox.hasCommand() || inbox.newcomer !== null,
+          Math.max(0, next.atMs - Date.now()),
+        )
+      )
+        continue;
       teller.tell(next.notify, {
         severity: 'critical',
         title: situation.title,
@@ -62,13 +68,22 @@ function commandsByHand(key: DeploymentKey): { label: string; command: string }[
   return [
     { label: 'Acknowledge', command: `orchestrator acknowledge ${key.product}${environment}` },
     { label: 'Try again', command: `orchestrator retry ${key.product}${environment}` },
-    { label: 'Back to another release', command: `orchestrator retry ${key.product} --to RELEASE${environment}` },
+    {
+      label: 'Back to another release',
+      command: `orchestrator retry ${key.product} --to RELEASE${environment}`,
+    },
     { label: 'Resume traffic as it is', command: `orchestrator traffic resume ${key.product}${environment}` },
-    { label: 'End this escalation', command: `orchestrator resolve ${key.product} "what was done"${environment}` },
+    {
+      label: 'End this escalation',
+      command: `orchestrator resolve ${key.product} "what was done"${environment}`,
+    },
     { label: 'Hand over', command: `orchestrator handover ${key.product} --to-person NAME${environment}` },
     { label: 'Acknowledge, by Temporal alone', command: signal('acknowledge', '{"by":"me"}') },
     { label: 'Try again, by Temporal alone', command: signal('retry', '{"by":"me"}') },
-    { label: 'Resume traffic, by Temporal alone', command: signal('traffic', '{"by":"me","state":"resume"}') },
+    {
+      label: 'Resume traffic, by Temporal alone',
+      command: signal('traffic', '{"by":"me","state":"resume"}'),
+    },
     { label: 'Without Temporal', command: `orchestrator rollback ${key.product} --direct${environment}` },
   ];
 }

@@ -8,7 +8,12 @@ import type { Presence } from './presence.ts';
  * The workflow's own part of the timeline. Noting is instant and durable in the workflow's history; writing to the store
  * goes on beside it, so that a store that is down delays nothing and loses nothing.
  */
-export function createJournal(key: DeploymentKey, prefix: string, presence: Presence, incident: string | null) {
+export function createJournal(
+  key: DeploymentKey,
+  prefix: string,
+  presence: Presence,
+  incident: string | null,
+) {
   const pending: TimelineEntry[] = [];
   let count = 0;
   let writing = false;

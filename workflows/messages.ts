@@ -1,13 +1,9 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { DeploymentOrigin, Outcome, ServiceRelease } from '../domain/deployment.ts';
-import type { DeploymentKey } from '../domain/identity.ts';
 import type { EscalationState } from '../domain/escalation.ts';
+import type { DeploymentKey } from '../domain/identity.ts';
 import type { Incident } from '../domain/incident.ts';
 import type { Move, RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
-
-/** The two task queues: load on one never delays the other. Worker groups add `/<group>`. */
-export const controlQueue = 'rollback-control';
-export const watchQueue = 'rollback-watch';
 
 export interface MonitorInput {
   readonly key: DeploymentKey;
@@ -127,7 +123,8 @@ export const rollbackEndedSignal = defineSignal<[RollbackResult]>('rollbackEnded
 export const requestRollbackUpdate = defineUpdate<Answer, [RollbackRequest]>('requestRollback');
 export const requestRollbackSignal = defineSignal<[RollbackRequest, (string | null)?]>('requestRollback');
 /** A deployment was reported while this rollback runs; it waits to take over. */
-export const newDeploymentSignal = defineSignal<[{ deployment: string; services: ServiceRelease[] }]>('newDeployment');
+export const newDeploymentSignal =
+  defineSignal<[{ deployment: string; services: ServiceRelease[] }]>('newDeployment');
 
 export const rollbackCommands = ['acknowledge', 'retry', 'resolve', 'abort', 'handOver', 'traffic'] as const;
 export type RollbackCommandName = (typeof rollbackCommands)[number];

@@ -15,13 +15,13 @@ import type { WatchResult } from '../activities/watch.ts';
 import type { Edge } from '../domain/conditions.ts';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
 import { monitorWorkflowId, productName, rollbackWorkflowId } from '../domain/identity.ts';
+import { controlQueue } from '../domain/queues.ts';
 import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
 import { clockTime } from '../domain/timeline.ts';
 import { questions, records, watching } from './activities.ts';
 import { createBlindLadder } from './blind-ladder.ts';
 import { createJournal } from './journal.ts';
 import {
-  controlQueue,
   type MonitorInput,
   type MonitorResult,
   type RollbackInput,
@@ -62,18 +62,26 @@ function createMonitor(input: MonitorInput) {
   let plan: RollbackPlan;
   let watchFromMs = input.carry?.watchFromMs ?? input.deployedAtMs;
   let baselineDone = input.carry?.baselineDone ?? false;
-  let observed: Extract<WatchResult, { kind: 'segment_end' }>['enough'] = { enough: false, reason: 'nothing was observed' };
+  let observed: Extract<WatchResult, { kind: 'segment_end' }>['enough'] = {
+    enough: false,
+    reason: 'nothing was observed',
+  };
 
   return { run, finish };
 
   async function run(): Promise<MonitorResult> {
     if (input.carry === undefined) {
-      journal.note('deployed', `Deploy ${releaseNames(input.services)} to ${input.key.environment}`, input.deployedAtMs);
+      journal.note(
+        'deployed',
+        `Deploy ${releaseNames(input.services)} to ${input.key.environment}`,
+        input.deployedAtMs,
+      );
     }
     settings = await records.beginMonitor(deployment);
     plan = settings.plan;
     blind.use(plan.settings);
-    if (settings.status === 'ended') return { outcome: 'superseded', reason: 'this deployment has ended already' };
+    if (settings.status === 'ended')
+      return { outcome: 'superseded', reason: 'this deployment has ended already' };
     if (settings.status === 'waiting' && input.carry === undefined) await waitForRelease();
     for (;;) {
       const ended = await nextStep();
@@ -102,7 +110,8 @@ function createMonitor(input: MonitorInput) {
       journal.note('baseline', text);
       return null;
     }
-    if (segmentEndMs >= settings.endMs) await condition(() => inbox.urgent(), Math.max(0, settings.endMs - Date.now()));
+    if (segmentEndMs >= settings.endMs)
+      await condition(() => inbox.urgent(), Math.max(0, settings.endMs - Date.now()));
     return null;
   }
 
@@ -175,13 +184,21 @@ function createMonitor(input: MonitorInput) {
       return;
     }
     if (found.kind === 'superseded' || found.kind === 'changed_outside') return;
-    journal.note(found.kind === 'blind' ? 'blind' : 'detected', `Monitoring detects ${found.kind}: ${found.reason}`, result.atMs);
+    journal.note(
+      found.kind === 'blind' ? 'blind' : 'detected',
+      `Monitoring detects ${found.kind}: ${found.reason}`,
+      result.atMs,
+    );
     if (found.kind === 'breach' && result.obstacle !== null) {
       const text = `Would have rolled back ${releaseNames(input.services)}: ${found.reason}. Not done: ${result.obstacle}.`;
       journal.note('decision', text, result.atMs);
       teller.tell('owner', { severity: 'critical', title: 'Breach, but no automatic rollback', text });
     } else if (found.kind === 'suspect' || found.kind === 'gap') {
-      teller.tell('owner', { severity: 'warning', title: `${found.kind}: ${productName(input.key)}`, text: found.reason });
+      teller.tell('owner', {
+        severity: 'warning',
+        title: `${found.kind}: ${productName(input.key)}`,
+        text: found.reason,
+      });
     }
   }
 
@@ -205,7 +222,9 @@ function createMonitor(input: MonitorInput) {
     });
   }
 
-  async function awaitRollback(start: () => Promise<{ value: RollbackResult | null }>): Promise<MonitorResult | null> {
+  async function awaitRollback(
+    start: () => Promise<{ value: RollbackResult | null }>,
+  ): Promise<MonitorResult | null> {
     presence.enter('rolling_back');
     inbox.rollbackEnded = null;
     const result = await CancellationScope.nonCancellable(start);
@@ -238,9 +257,15 @@ function createMonitor(input: MonitorInput) {
       const settle = (value: RollbackResult) => {
         result.value ??= value;
       };
-      child.result().then(settle, (error: unknown) =>
-        settle({ outcome: 'needs_attention', reason: `the rollback workflow ended abnormally: ${String(error)}`, incident: null }),
-      );
+      child
+        .result()
+        .then(settle, (error: unknown) =>
+          settle({
+            outcome: 'needs_attention',
+            reason: `the rollback workflow ended abnormally: ${String(error)}`,
+            incident: null,
+          }),
+        );
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       journal.note('decision', 'A rollback is running already; joined it');
@@ -256,7 +281,8 @@ function createMonitor(input: MonitorInput) {
   async function awaitOther(result: { value: RollbackResult | null }): Promise<void> {
     while (result.value === null) {
       await condition(() => inbox.rollbackEnded !== null, '1m');
-      result.value = inbox.rollbackEnded ?? (await questions.readRollbackOutcome(input.key).catch(() => null));
+      result.value =
+        inbox.rollbackEnded ?? (await questions.readRollbackOutcome(input.key).catch(() => null));
     }
   }
 
@@ -264,7 +290,11 @@ function createMonitor(input: MonitorInput) {
     const stranger = await records.registerObserved(deployment);
     if (stranger === null) return null;
     const what = `Somebody changed what is live by hand: ${releaseNames(stranger.services)} instead of ${releaseNames(input.services)}`;
-    teller.tell('owner', { severity: 'warning', title: `Changed outside: ${productName(input.key)}`, text: what });
+    teller.tell('owner', {
+      severity: 'warning',
+      title: `Changed outside: ${productName(input.key)}`,
+      text: what,
+    });
     await startChild(monitorDeployment, {
       workflowId: monitorWorkflowId(stranger.key),
       taskQueue: controlQueue,
@@ -323,7 +353,14 @@ function createMonitor(input: MonitorInput) {
     await condition(allHandlersFinished);
     await continueAsNew<typeof monitorDeployment>({
       ...input,
-      carry: { watchFromMs, baselineDone, reported, blindSince: blind.since(), seenRequests: inbox.seen(), told: 0 },
+      carry: {
+        watchFromMs,
+        baselineDone,
+        reported,
+        blindSince: blind.since(),
+        seenRequests: inbox.seen(),
+        told: 0,
+      },
     });
   }
 }

@@ -14,9 +14,9 @@ import {
   type RollbackCommand,
   type RollbackResult,
   releasedSignal,
-  rollbackBeganSignal,
   resumeSignal,
   resumeUpdate,
+  rollbackBeganSignal,
   rollbackEndedSignal,
   statusQuery,
   supersededSignal,
@@ -76,11 +76,13 @@ export function receiveMonitorMessages(input: MonitorInput, presence: Presence, 
   async function pause(command: PauseCommand): Promise<Answer> {
     if (!isNew(command.requestId)) return { accepted: true, reason: 'this request is known' };
     const by = command.by ?? 'a person';
-    const until = command.untilMs === undefined ? 'until resumed' : `until ${new Date(command.untilMs).toISOString()}`;
+    const until =
+      command.untilMs === undefined ? 'until resumed' : `until ${new Date(command.untilMs).toISOString()}`;
     const reason = command.note ?? 'no reason given';
     await records.setPause(input.key, { untilMs: command.untilMs ?? null, by, reason });
     journal.note('person', `Automatic rollback paused by ${by} ${until}: ${reason}`);
-    const running = presence.phase === 'rolling_back' ? '; the rollback under way is not stopped (rollback running)' : '';
+    const running =
+      presence.phase === 'rolling_back' ? '; the rollback under way is not stopped (rollback running)' : '';
     return { accepted: true, reason: `paused ${until}${running}` };
   }
 

@@ -35,7 +35,11 @@ export async function postMortem({ incident, searchAttributes }: PostMortemInput
     review = { by, verdict: command.verdict ?? 'reviewed', note: command.note ?? '', atMs: Date.now() };
     return { accepted: true, reason: `review of ${incident.id} recorded` };
   }
-  setHandler(statusQuery, () => ({ phase: presence.phase, details: presence.details, outcome: review?.verdict ?? null }));
+  setHandler(statusQuery, () => ({
+    phase: presence.phase,
+    details: presence.details,
+    outcome: review?.verdict ?? null,
+  }));
   setHandler(reviewUpdate, (command) => take(command ?? {}));
   setHandler(reviewSignal, (command) => void take(command ?? {}));
 
@@ -49,7 +53,10 @@ export async function postMortem({ incident, searchAttributes }: PostMortemInput
       const written = await investigating.writeReport(incident);
       journal.note('post_mortem', `Root cause (hypothesis): ${written.hypothesis}`);
       const opened = await investigating.openIssue(incident, written);
-      journal.note('post_mortem', `Issue created: ${opened.reference}\nAssigned: ${opened.assigned}${opened.note ? `\n${opened.note}` : ''}`);
+      journal.note(
+        'post_mortem',
+        `Issue created: ${opened.reference}\nAssigned: ${opened.assigned}${opened.note ? `\n${opened.note}` : ''}`,
+      );
       const links = opened.url.startsWith('http') ? [{ label: 'Issue', url: opened.url }] : [];
       teller.tell('owner', {
         severity: 'info',
@@ -62,7 +69,11 @@ export async function postMortem({ incident, searchAttributes }: PostMortemInput
     } catch (error) {
       const text = `The post-mortem of ${incident.id} could not be completed: ${causeOf(error)}`;
       journal.note('failed', text);
-      teller.tell('owner', { severity: 'warning', title: `Post-mortem incomplete: ${productName(incident)}`, text });
+      teller.tell('owner', {
+        severity: 'warning',
+        title: `Post-mortem incomplete: ${productName(incident)}`,
+        text,
+      });
       return 'none';
     }
   }
@@ -70,7 +81,9 @@ export async function postMortem({ incident, searchAttributes }: PostMortemInput
   async function waitForReview(): Promise<void> {
     presence.enter('review');
     for (let reminders = 0; review === null; reminders += 1) {
-      const sinceLast = (reminderHours[reminders] ?? 168 * (reminders - 1)) - (reminderHours[reminders - 1] ?? (reminders === 0 ? 0 : 168 * (reminders - 2)));
+      const sinceLast =
+        (reminderHours[reminders] ?? 168 * (reminders - 1)) -
+        (reminderHours[reminders - 1] ?? (reminders === 0 ? 0 : 168 * (reminders - 2)));
       if (await condition(() => review !== null, Math.max(1, sinceLast) * 3_600_000)) break;
       teller.tell('owner', {
         severity: 'warning',
@@ -81,7 +94,10 @@ export async function postMortem({ incident, searchAttributes }: PostMortemInput
     }
     const given = review as unknown as NonNullable<Incident['review']>;
     await investigating.recordReview(incident.id, given);
-    journal.note('person', `Reviewed by ${given.by}: ${given.verdict}${given.note ? ` (${given.note})` : ''}`);
+    journal.note(
+      'person',
+      `Reviewed by ${given.by}: ${given.verdict}${given.note ? ` (${given.note})` : ''}`,
+    );
     presence.enter('ended');
     await journal.flushed(60_000);
     await condition(allHandlersFinished);

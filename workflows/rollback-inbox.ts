@@ -8,8 +8,8 @@ import {
   commandSignals,
   commandUpdates,
   newDeploymentSignal,
-  type RollbackCommandName,
   type RollbackCarry,
+  type RollbackCommandName,
   requestRollbackSignal,
   requestRollbackUpdate,
   rollbackCommands,
@@ -27,7 +27,11 @@ export interface GivenCommand extends AnyRollbackCommand {
 }
 
 /** Everything that people and other workflows say to a rollback. Handlers set a field; the story reads it. */
-export function receiveRollbackMessages(presence: Presence, journal: Journal, carry: RollbackCarry | undefined) {
+export function receiveRollbackMessages(
+  presence: Presence,
+  journal: Journal,
+  carry: RollbackCarry | undefined,
+) {
   const seen = new Set<string>(carry?.seen);
   const commands: GivenCommand[] = [];
   const inbox = {
@@ -81,7 +85,8 @@ export function receiveRollbackMessages(presence: Presence, journal: Journal, ca
   }
 
   function refuse(name: RollbackCommandName): string | null {
-    if (name === 'abort') return inbox.escalated ? 'no step is running; use resolve, retry or hand-over' : null;
+    if (name === 'abort')
+      return inbox.escalated ? 'no step is running; use resolve, retry or hand-over' : null;
     return inbox.escalated ? null : `rollback running (${presence.phase}); ${name} is for an escalation`;
   }
 

@@ -1,6 +1,13 @@
 import { condition } from '@temporalio/workflow';
 import { releaseNames, type ServiceRelease } from '../domain/deployment.ts';
-import type { HealthResult, Move, RollbackSettings, StepResult, TargetChoice, VerificationResult } from '../domain/rollback.ts';
+import type {
+  HealthResult,
+  Move,
+  RollbackSettings,
+  StepResult,
+  TargetChoice,
+  VerificationResult,
+} from '../domain/rollback.ts';
 import { acting, steering } from './activities.ts';
 import { alertTitle } from './escalate.ts';
 import type { IncidentDraft } from './incident-draft.ts';
@@ -27,7 +34,10 @@ export interface StepTools {
   readonly draft: IncidentDraft;
 }
 
-type AttemptEnd = { readonly kind: 'healthy' } | { readonly kind: 'failed'; readonly reason: string } | StepsEnd;
+type AttemptEnd =
+  | { readonly kind: 'healthy' }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | StepsEnd;
 
 /** The steps of a rollback: stop traffic, restore, restart, wait until healthy, check, resume, verify. */
 export function createRollbackSteps(input: RollbackInput, settings: RollbackSettings, tools: StepTools) {
@@ -70,14 +80,22 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
     presence.enter('stopping_traffic');
     trafficStopped = true;
     try {
-      const detail = await steering(settings.targetQueue, 'maintenance mode on').stopTraffic(input.key, services, reason);
+      const detail = await steering(settings.targetQueue, 'maintenance mode on').stopTraffic(
+        input.key,
+        services,
+        reason,
+      );
       if (draft.incident.trafficStoppedAtMs === null) draft.save({ trafficStoppedAtMs: Date.now() });
       journal.note('traffic', detail);
     } catch (error) {
       // Users are better served by a restored release that they reach than by waiting for a traffic control.
       const text = `Traffic could not be stopped (${causeOf(error)}); restoring anyway`;
       journal.note('failed', text);
-      teller.tell('owner', { severity: 'critical', title: alertTitle(input.key, 'Traffic could not be stopped'), text });
+      teller.tell('owner', {
+        severity: 'critical',
+        title: alertTitle(input.key, 'Traffic could not be stopped'),
+        text,
+      });
     }
   }
 
@@ -102,23 +120,39 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
   /** Restore to healthy: what an attempt is. */
   async function oneAttempt(stepKey: string): Promise<AttemptEnd> {
     const { stepTimeoutMs, healthCheckTimeoutMs } = settings.rollback;
-    const target = moves.map((move) => (moves.length > 1 ? `${move.service} ${move.to}` : move.to)).join(', ');
+    const target = moves
+      .map((move) => (moves.length > 1 ? `${move.service} ${move.to}` : move.to))
+      .join(', ');
     for (const step of ['restore', 'restart'] as const) {
       presence.enter(step === 'restore' ? 'restoring' : 'restarting');
       for (const move of moves) {
         const result = await attemptStep(() =>
-          acting(settings.targetQueue, stepTimeoutMs, `${step} ${move.service} ${move.to}`)[step]({ key: input.key, move, stepKey }),
+          acting(settings.targetQueue, stepTimeoutMs, `${step} ${move.service} ${move.to}`)[step]({
+            key: input.key,
+            move,
+            stepKey,
+          }),
         );
-        if (result.kind === 'failed') return { kind: 'failed', reason: `${step} of ${move.service} ${move.to}: ${result.reason}` };
+        if (result.kind === 'failed')
+          return { kind: 'failed', reason: `${step} of ${move.service} ${move.to}: ${result.reason}` };
         if (result.kind === 'changed_outside') return othersAreLive(result);
       }
-      journal.note('step', step === 'restore' ? `Rollback to ${target} (${moves[0]?.reason ?? 'last known good'})` : 'Services restarted');
+      journal.note(
+        'step',
+        step === 'restore'
+          ? `Rollback to ${target} (${moves[0]?.reason ?? 'last known good'})`
+          : 'Services restarted',
+      );
       const stop = interruption();
       if (stop !== null) return stop;
     }
     presence.enter('waiting_healthy');
     const health = await attemptStep(() =>
-      acting(settings.targetQueue, healthCheckTimeoutMs + 30_000, `wait until ${target} is healthy`).waitHealthy(
+      acting(
+        settings.targetQueue,
+        healthCheckTimeoutMs + 30_000,
+        `wait until ${target} is healthy`,
+      ).waitHealthy(
         input.key,
         moves.map(({ service, to }) => ({ service, to })),
         healthCheckTimeoutMs,
@@ -136,10 +170,17 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
     presence.enter('checking');
     const before = await acting(settings.targetQueue, 60_000, 'checks before traffic')
       .checkBeforeTraffic(input.key, [...moves])
-      .catch((error) => ({ healthy: true, blind: true, reason: `blind before traffic (${causeOf(error)}), health probes alone decide` }));
+      .catch((error) => ({
+        healthy: true,
+        blind: true,
+        reason: `blind before traffic (${causeOf(error)}), health probes alone decide`,
+      }));
     journal.note(before.healthy ? 'verified' : 'failed', before.reason);
     if (!before.healthy) {
-      return systemic(`the restored release is sick before it gets any traffic: ${before.reason}`, 'maintenance stays');
+      return systemic(
+        `the restored release is sick before it gets any traffic: ${before.reason}`,
+        'maintenance stays',
+      );
     }
     const stop = interruption();
     if (stop !== null) return stop;
@@ -157,9 +198,18 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
   async function verify(): Promise<StepsEnd> {
     presence.enter('verifying');
     const sinceMs = Date.now();
-    const verification: VerificationResult = await acting(settings.targetQueue, settings.rollback.verifyMs + 60_000, 'verify under traffic')
+    const verification: VerificationResult = await acting(
+      settings.targetQueue,
+      settings.rollback.verifyMs + 60_000,
+      'verify under traffic',
+    )
       .verifyUnderTraffic({ key: input.key, moves, sinceMs })
-      .catch((error): VerificationResult => ({ kind: 'unconfirmed', reason: `not yet confirmed: ${causeOf(error)}` }));
+      .catch(
+        (error): VerificationResult => ({
+          kind: 'unconfirmed',
+          reason: `not yet confirmed: ${causeOf(error)}`,
+        }),
+      );
     if (verification.kind !== 'sick') {
       const confirmed = verification.kind === 'good';
       journal.note('verified', `${confirmed ? 'Metrics: normal' : 'Metrics'}: ${verification.reason}`);
@@ -168,9 +218,15 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
     journal.note('failed', `Still sick under traffic: ${verification.reason}`);
     if (verification.healthFailing) {
       await stopTraffic('the restored release fails its health checks');
-      return systemic(`the restored release fails its health checks under traffic: ${verification.reason}`, 'maintenance is on again');
+      return systemic(
+        `the restored release fails its health checks under traffic: ${verification.reason}`,
+        'maintenance is on again',
+      );
     }
-    return systemic(`the restored release is sick under traffic: ${verification.reason}`, 'traffic stays on it');
+    return systemic(
+      `the restored release is sick under traffic: ${verification.reason}`,
+      'traffic stays on it',
+    );
   }
 
   function systemic(reason: string, state: string): StepsEnd {
@@ -184,7 +240,10 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
 
   function exhausted(reason: string): StepsEnd {
     const trouble: Trouble = {
-      title: alertTitle(input.key, `CRITICAL: rollback failed after ${settings.rollback.maxAttempts} attempts`),
+      title: alertTitle(
+        input.key,
+        `CRITICAL: rollback failed after ${settings.rollback.maxAttempts} attempts`,
+      ),
       reason: `${reason}; maintenance stays`,
       systemic: false,
     };
@@ -192,12 +251,17 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
   }
 
   /** Tried every 30 s until it works; people are asked meanwhile. */
-  async function resumeTraffic(releases: readonly { service: string; to: string }[]): Promise<StepsEnd | null> {
+  async function resumeTraffic(
+    releases: readonly { service: string; to: string }[],
+  ): Promise<StepsEnd | null> {
     presence.enter('resuming');
     const wanted = releases.map(({ service, to }) => ({ service, to }));
     for (let failures = 0; ; failures += 1) {
       try {
-        const detail = await steering(settings.targetQueue, 'maintenance mode off').resumeTraffic(input.key, wanted);
+        const detail = await steering(settings.targetQueue, 'maintenance mode off').resumeTraffic(
+          input.key,
+          wanted,
+        );
         trafficStopped = false;
         draft.save({ trafficResumedAtMs: Date.now() });
         journal.note('traffic', detail);
@@ -221,56 +285,95 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
 
   /** What makes a rollback stop after its current step. */
   function interruption(): StepsEnd | null {
-    if (inbox.direct !== null) return { kind: 'superseded', reason: `${inbox.direct} rolls back by hand`, newcomer: null };
+    if (inbox.direct !== null)
+      return { kind: 'superseded', reason: `${inbox.direct} rolls back by hand`, newcomer: null };
     if (inbox.aborted !== null) {
       const reason = `aborted by ${inbox.aborted}; ${trafficStopped ? 'maintenance stays' : 'traffic was not touched'}`;
       if (!trafficStopped) return { kind: 'left', reason };
-      return { kind: 'trouble', trouble: { title: alertTitle(input.key, 'Rollback aborted in maintenance'), reason, systemic: false } };
+      return {
+        kind: 'trouble',
+        trouble: { title: alertTitle(input.key, 'Rollback aborted in maintenance'), reason, systemic: false },
+      };
     }
     if (inbox.newcomer !== null && !trafficStopped && !restored) {
-      return { kind: 'superseded', reason: `superseded by ${inbox.newcomer.deployment}`, newcomer: inbox.newcomer };
+      return {
+        kind: 'superseded',
+        reason: `superseded by ${inbox.newcomer.deployment}`,
+        newcomer: inbox.newcomer,
+      };
     }
     if (inbox.newcomer !== null && presence.phase !== 'taking_over') {
-      const trouble: Trouble = { title: '', reason: `${inbox.newcomer.deployment} was deployed`, systemic: false };
+      const trouble: Trouble = {
+        title: '',
+        reason: `${inbox.newcomer.deployment} was deployed`,
+        systemic: false,
+      };
       return { kind: 'trouble', trouble };
     }
     return null;
   }
 
   /** Somebody else's release is live after traffic was stopped: whoever waits takes over, else people decide. */
-  async function othersAreLive(found: Pick<Extract<TargetChoice | StepResult, { kind: 'changed_outside' }>, 'reason' | 'live'>): Promise<StepsEnd> {
+  async function othersAreLive(
+    found: Pick<Extract<TargetChoice | StepResult, { kind: 'changed_outside' }>, 'reason' | 'live'>,
+  ): Promise<StepsEnd> {
     inbox.newcomer ??= { deployment: '', services: found.live };
-    return letTakeOver({ title: alertTitle(input.key, 'Somebody else changed what is live'), reason: found.reason, systemic: false });
+    return letTakeOver({
+      title: alertTitle(input.key, 'Somebody else changed what is live'),
+      reason: found.reason,
+      systemic: false,
+    });
   }
 
   /** How a hotfix ends an incident: the newcomer's health is verified, then it gets the traffic. */
   async function letTakeOver(trouble: Trouble): Promise<StepsEnd> {
     const newcomer = inbox.newcomer as Newcomer;
     presence.enter('taking_over');
-    const name = newcomer.deployment === '' ? `what is live (${releaseNames(newcomer.services)})` : newcomer.deployment;
+    const name =
+      newcomer.deployment === '' ? `what is live (${releaseNames(newcomer.services)})` : newcomer.deployment;
     const wanted = newcomer.services.map(({ service, release }) => ({ service, to: release }));
-    const health: HealthResult = await acting(settings.targetQueue, settings.rollback.healthCheckTimeoutMs + 30_000, `is ${name} healthy?`)
+    const health: HealthResult = await acting(
+      settings.targetQueue,
+      settings.rollback.healthCheckTimeoutMs + 30_000,
+      `is ${name} healthy?`,
+    )
       .waitHealthy(input.key, wanted, settings.rollback.healthCheckTimeoutMs)
       .catch((error): HealthResult => ({ kind: 'unhealthy', reason: causeOf(error) }));
     if (health.kind === 'healthy') {
       const stop = await resumeTraffic(wanted);
       if (stop !== null && stop.kind !== 'trouble') return stop;
       journal.note('decision', `${name} is healthy and takes over`);
-      return { kind: 'superseded', reason: `${name} took over`, newcomer: newcomer.deployment === '' ? null : newcomer };
+      return {
+        kind: 'superseded',
+        reason: `${name} took over`,
+        newcomer: newcomer.deployment === '' ? null : newcomer,
+      };
     }
     refusedNewcomer = newcomer.deployment;
     inbox.newcomer = null;
     const reason = `${name} was deployed but is not healthy: ${health.reason}; maintenance stays`;
     journal.note('failed', reason);
-    return { kind: 'trouble', trouble: { ...trouble, title: trouble.title || alertTitle(input.key, 'The new deployment is sick too'), reason } };
+    return {
+      kind: 'trouble',
+      trouble: {
+        ...trouble,
+        title: trouble.title || alertTitle(input.key, 'The new deployment is sick too'),
+        reason,
+      },
+    };
   }
 
   /** A person's word about traffic, in an escalation. */
   async function steerTraffic(state: 'resume' | 'stop', by: string): Promise<void> {
     if (state === 'stop') return stopTraffic(`stopped by ${by}`);
-    const releases = restored ? moves : input.services.map(({ service, release }) => ({ service, to: release }));
+    const releases = restored
+      ? moves
+      : input.services.map(({ service, release }) => ({ service, to: release }));
     try {
-      const detail = await steering(settings.targetQueue, 'maintenance mode off').resumeTraffic(input.key, releases.map(({ service, to }) => ({ service, to })));
+      const detail = await steering(settings.targetQueue, 'maintenance mode off').resumeTraffic(
+        input.key,
+        releases.map(({ service, to }) => ({ service, to })),
+      );
       trafficStopped = false;
       draft.save({ trafficResumedAtMs: Date.now() });
       journal.note('traffic', `${detail} (by ${by})`);
@@ -283,7 +386,9 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
     const traffic = await steering(settings.targetQueue, 'state of traffic')
       .describeTraffic(input.key, services)
       .catch((error) => `traffic state unknown: ${causeOf(error)}`);
-    const done = restored ? `${releaseNames(restoredServices())} was restored and was healthy` : `${draft.incident.attempts} attempts to restore an older release`;
+    const done = restored
+      ? `${releaseNames(restoredServices())} was restored and was healthy`
+      : `${draft.incident.attempts} attempts to restore an older release`;
     return `Done so far: ${done}. Now: ${traffic}.`;
   }
 

@@ -1,5 +1,5 @@
 import { CancellationScope, condition, continueAsNew, workflowInfo } from '@temporalio/workflow';
-import type { BeginRollbackInput, Beginning } from '../activities/begin-rollback.ts';
+import type { Beginning, BeginRollbackInput } from '../activities/begin-rollback.ts';
 import { releaseNames } from '../domain/deployment.ts';
 import { beginEscalation, type EscalationState } from '../domain/escalation.ts';
 import { incidentId, type Move, type RollbackPlan, type TargetChoice } from '../domain/rollback.ts';
@@ -8,7 +8,13 @@ import { concludeRollback, type Ending, refuseRollback, signalMonitor } from './
 import { alertTitle, escalate } from './escalate.ts';
 import { createIncidentDraft } from './incident-draft.ts';
 import { createJournal } from './journal.ts';
-import { type RollbackCarry, type RollbackInput, type RollbackResult, rollbackBeganSignal, type Trouble } from './messages.ts';
+import {
+  type RollbackCarry,
+  type RollbackInput,
+  type RollbackResult,
+  rollbackBeganSignal,
+  type Trouble,
+} from './messages.ts';
 import { createPresence } from './presence.ts';
 import { receiveRollbackMessages } from './rollback-inbox.ts';
 import { createRollbackSteps, type StepsEnd } from './rollback-steps.ts';
@@ -42,7 +48,8 @@ function createRollback(input: RollbackInput) {
       if (begun !== null) return begun;
       end = await oneRound(input.request.to);
       // Nothing was done and nobody is asked: then there is nothing to write up.
-      if (draft.incident.attempts > 0 || end.kind === 'trouble') await startPostMortem(input, draft.incident, journal);
+      if (draft.incident.attempts > 0 || end.kind === 'trouble')
+        await startPostMortem(input, draft.incident, journal);
     } else {
       resumeFrom(carry);
       end = { kind: 'trouble', trouble: carry.trouble };
@@ -74,7 +81,10 @@ function createRollback(input: RollbackInput) {
     draft.save({});
     announce();
     if (answer.storeProblem !== null) {
-      journal.note('failed', `The store does not answer (${answer.storeProblem}); going on with what the monitor knew`);
+      journal.note(
+        'failed',
+        `The store does not answer (${answer.storeProblem}); going on with what the monitor knew`,
+      );
       void records.reconcileRow(args).catch(() => undefined);
     }
     await signalMonitor(input, rollbackBeganSignal, []);
@@ -113,11 +123,17 @@ function createRollback(input: RollbackInput) {
   async function oneRound(to: string | null): Promise<StepsEnd> {
     const choice = await chooseTarget(to);
     if (choice.kind === 'none') {
-      const trouble: Trouble = { title: alertTitle(input.key, 'No rollback possible'), reason: choice.reason, systemic: false };
+      const trouble: Trouble = {
+        title: alertTitle(input.key, 'No rollback possible'),
+        reason: choice.reason,
+        systemic: false,
+      };
       return { kind: 'trouble', trouble };
     }
     if (choice.kind === 'changed_outside') {
-      return steps.trafficStopped() ? steps.othersAreLive(choice) : { kind: 'changed_outside', reason: choice.reason };
+      return steps.trafficStopped()
+        ? steps.othersAreLive(choice)
+        : { kind: 'changed_outside', reason: choice.reason };
     }
     inbox.moves = choice.moves;
     draft.save({ to: choice.moves.map((move: Move) => ({ service: move.service, release: move.to })) });
@@ -132,13 +148,21 @@ function createRollback(input: RollbackInput) {
       try {
         return await choosing(plan.settings.targetQueue).chooseTarget(input.key, plan, to, restored);
       } catch (error) {
-        const reason = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+        const reason =
+          error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
         journal.note('failed', `The target cannot be reached: ${reason}; asking on`);
         if (failures % 10 === 0) {
           const text = `No worker could look at the target of ${input.key.product}: ${reason}. The rollback goes on by itself as soon as one answers.`;
-          teller.tell(failures === 0 ? 'owner' : 'everyone', { severity: 'critical', title: alertTitle(input.key, 'Rollback waits for its target'), text });
+          teller.tell(failures === 0 ? 'owner' : 'everyone', {
+            severity: 'critical',
+            title: alertTitle(input.key, 'Rollback waits for its target'),
+            text,
+          });
         }
-        await condition(() => inbox.newcomer !== null || inbox.aborted !== null, Math.min(5_000 * 2 ** failures, 60_000));
+        await condition(
+          () => inbox.newcomer !== null || inbox.aborted !== null,
+          Math.min(5_000 * 2 ** failures, 60_000),
+        );
       }
     }
   }
@@ -152,7 +176,13 @@ function createRollback(input: RollbackInput) {
     if (ladder === null) journal.note('escalation', `${trouble.title}: ${trouble.reason}`);
     const situation = { ...trouble, describe: () => steps.describe() };
     const tools = { inbox, teller, journal };
-    const answer = await escalate(input.key, situation, plan.settings.escalation, tools, ladder ?? beginEscalation(Date.now()));
+    const answer = await escalate(
+      input.key,
+      situation,
+      plan.settings.escalation,
+      tools,
+      ladder ?? beginEscalation(Date.now()),
+    );
     if (answer === 'taken_over') return steps.letTakeOver(trouble);
     if ('continueWith' in answer) return goOn(trouble, answer.continueWith);
     const by = answer.by ?? 'a person';
@@ -166,7 +196,10 @@ function createRollback(input: RollbackInput) {
       return { kind: 'trouble', trouble };
     }
     const word = answer.name === 'handOver' ? 'handed over' : 'resolved';
-    return { kind: 'left', reason: `${word} by ${by}${answer.note ? `: ${answer.note}` : ''}; ${trouble.reason}` };
+    return {
+      kind: 'left',
+      reason: `${word} by ${by}${answer.note ? `: ${answer.note}` : ''}; ${trouble.reason}`,
+    };
   }
 
   async function goOn(trouble: Trouble, ladder: EscalationState): Promise<never> {
@@ -189,12 +222,17 @@ function createRollback(input: RollbackInput) {
 
   /** A signal can be lost with its worker: who else holds the row, and who waits to take over, is asked beside the steps. */
   async function lookForOthers(): Promise<void> {
-    for (let pauseMs = 10_000; inbox.newcomer === null && presence.phase !== 'ended'; pauseMs = Math.min(pauseMs * 1.5, 900_000)) {
+    for (
+      let pauseMs = 10_000;
+      inbox.newcomer === null && presence.phase !== 'ended';
+      pauseMs = Math.min(pauseMs * 1.5, 900_000)
+    ) {
       await condition(() => presence.phase === 'ended', pauseMs);
       if (presence.phase === 'ended') return;
       const others = await questions.readTakeOver(input.key).catch(() => null);
       if (others === null) continue;
-      if (others.waiting !== null && others.waiting.deployment !== steps.refusedNewcomer()) inbox.newcomer = others.waiting;
+      if (others.waiting !== null && others.waiting.deployment !== steps.refusedNewcomer())
+        inbox.newcomer = others.waiting;
       const holder = others.row.rollback?.id ?? null;
       if (holder?.startsWith('direct/')) inbox.direct = holder;
     }

@@ -14,7 +14,12 @@ export function workflowMemo(kind: 'monitor' | 'rollback' | 'post-mortem', start
   const verb = { monitor: 'Watching', rollback: 'Rolling back', 'post-mortem': 'Post-mortem of' }[kind];
   return {
     staticSummary: `${verb} ${productName(started.key)} ${release}`,
-    memo: { product: started.key.product, environment: started.key.environment, deployment: started.key.deployment, release },
+    memo: {
+      product: started.key.product,
+      environment: started.key.environment,
+      deployment: started.key.deployment,
+      release,
+    },
     ...(started.searchAttributes
       ? {
           typedSearchAttributes: [

@@ -2,13 +2,18 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, startChild } from '@temporalio/workflow';
 import { postMortemWorkflowId } from '../domain/identity.ts';
 import type { Incident } from '../domain/incident.ts';
+import { controlQueue } from '../domain/queues.ts';
 import type { Journal } from './journal.ts';
-import { controlQueue, type RollbackInput } from './messages.ts';
+import type { RollbackInput } from './messages.ts';
 import type { postMortem } from './post-mortem.ts';
 import { workflowMemo } from './start-options.ts';
 
 /** Starts the post-mortem when the last attempt has ended, success or not; it outlives the rollback. */
-export async function startPostMortem(input: RollbackInput, incident: Incident, journal: Journal): Promise<void> {
+export async function startPostMortem(
+  input: RollbackInput,
+  incident: Incident,
+  journal: Journal,
+): Promise<void> {
   try {
     await startChild<typeof postMortem>('postMortem', {
       workflowId: postMortemWorkflowId(incident.id),

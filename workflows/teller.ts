@@ -4,7 +4,8 @@ import type { Message } from '../domain/message.ts';
 import { telling } from './activities.ts';
 import type { Journal } from './journal.ts';
 
-export type Telling = Pick<Message, 'severity' | 'title' | 'text'> & Partial<Pick<Message, 'facts' | 'commands' | 'links'>>;
+export type Telling = Pick<Message, 'severity' | 'title' | 'text'> &
+  Partial<Pick<Message, 'facts' | 'commands' | 'links'>>;
 
 /** Tells people, beside everything else: a channel that fails is tried again and noted, and delays nothing. */
 export function createTeller(key: DeploymentKey, prefix: string, journal: Journal) {
@@ -22,12 +23,16 @@ export function createTeller(key: DeploymentKey, prefix: string, journal: Journa
         environment: key.environment,
         atMs: Date.now(),
       };
-      void CancellationScope.nonCancellable(() => telling.tell.executeWithOptions({ summary: telling_.title }, [message, whom])).catch(
-        (error: unknown) => {
-          const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-          journal.note('failed', `${whom} of ${productName(key)} could not be told "${telling_.title}": ${cause}`);
-        },
-      );
+      void CancellationScope.nonCancellable(() =>
+        telling.tell.executeWithOptions({ summary: telling_.title }, [message, whom]),
+      ).catch((error: unknown) => {
+        const cause =
+          error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+        journal.note(
+          'failed',
+          `${whom} of ${productName(key)} could not be told "${telling_.title}": ${cause}`,
+        );
+      });
     },
   };
 }

@@ -27,13 +27,20 @@ export interface Connection {
 /** Opens `postgres://…` or a SQLite file, and brings its schema up to date. */
 export async function connect(location: string): Promise<Connection> {
   const dialect: Dialect = /^postgres(ql)?:/.test(location) ? 'postgres' : 'sqlite';
-  const db = new Kysely<Database>({ dialect: dialect === 'postgres' ? postgres(location) : sqlite(location) });
+  const db = new Kysely<Database>({
+    dialect: dialect === 'postgres' ? postgres(location) : sqlite(location),
+  });
   await migrate(db, dialect);
   return { db, dialect };
 }
 
 function postgres(connectionString: string): PostgresDialect {
-  const pool = new pg.Pool({ connectionString, max: 10, connectionTimeoutMillis: 2_000, statement_timeout: 10_000 });
+  const pool = new pg.Pool({
+    connectionString,
+    max: 10,
+    connectionTimeoutMillis: 2_000,
+    statement_timeout: 10_000,
+  });
   // A dropped idle connection is an event, not a crash: the next query opens a new one.
   pool.on('error', () => undefined);
   // 20 is int8: all of ours are milliseconds or counters, exact below 2^53.
@@ -44,7 +51,9 @@ function postgres(connectionString: string): PostgresDialect {
 function sqlite(file: string): SqliteDialect {
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(file);
-  database.exec(`PRAGMA busy_timeout = ${sqliteBusyMs}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;`);
+  database.exec(
+    `PRAGMA busy_timeout = ${sqliteBusyMs}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;`,
+  );
   return new ImmediateSqliteDialect({ database: likeBetterSqlite(database) });
 }
 

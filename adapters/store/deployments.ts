@@ -51,7 +51,8 @@ export interface Conclusion {
 
 export function createDeploymentRecords(db: Kysely<Database>, run: Run): DeploymentRecords {
   return {
-    register: (deployment) => run(() => db.transaction().execute((transaction) => register(transaction, deployment))),
+    register: (deployment) =>
+      run(() => db.transaction().execute((transaction) => register(transaction, deployment))),
     read: (key) => run(() => readOne(db, key)),
     list: (filter) => run(() => list(db, filter)),
     end: (key, outcome, reason, atMs) =>
@@ -89,7 +90,10 @@ async function register(transaction: Transaction<Database>, report: NewDeploymen
   return { deployment, isNew: true, superseded };
 }
 
-async function conclude(transaction: Transaction<Database>, conclusion: Conclusion): Promise<Deployment | null> {
+async function conclude(
+  transaction: Transaction<Database>,
+  conclusion: Conclusion,
+): Promise<Deployment | null> {
   const { key, restored, takenOverBy } = conclusion;
   const current = restored?.deployment ?? takenOverBy;
   await changeRow(transaction, key, (row) => endRollback(row, conclusion.rollback, current));
@@ -179,7 +183,11 @@ async function list(db: Kysely<Database>, filter: ListFilter): Promise<Deploymen
   if (filter.environment !== undefined) query = query.where('environment', '=', filter.environment);
   if (filter.sinceMs !== undefined) query = query.where('deployed_at_ms', '>=', filter.sinceMs);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
-  const rows = await query.orderBy('deployed_at_ms', 'desc').orderBy('deployment', 'desc').limit(filter.limit).execute();
+  const rows = await query
+    .orderBy('deployed_at_ms', 'desc')
+    .orderBy('deployment', 'desc')
+    .limit(filter.limit)
+    .execute();
   return rows.map(parse);
 }
 

@@ -48,11 +48,19 @@ export function createIncidentRecords(db: Kysely<Database>, run: Run): IncidentR
       }),
     saveReport: (id, report) =>
       run(async () => {
-        await db.updateTable('incidents').set({ report: JSON.stringify(report) }).where('id', '=', id).execute();
+        await db
+          .updateTable('incidents')
+          .set({ report: JSON.stringify(report) })
+          .where('id', '=', id)
+          .execute();
       }),
     readReport: (id) =>
       run(async () => {
-        const found = await db.selectFrom('incidents').select('report').where('id', '=', id).executeTakeFirst();
+        const found = await db
+          .selectFrom('incidents')
+          .select('report')
+          .where('id', '=', id)
+          .executeTakeFirst();
         return found?.report ? (JSON.parse(found.report) as unknown) : null;
       }),
   };

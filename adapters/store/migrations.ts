@@ -41,7 +41,11 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
           .addColumn('document', 'text', (column) => column.notNull())
           .addPrimaryKeyConstraint('deployments_key', ['product', 'environment', 'deployment'])
           .execute();
-        await db.schema.createIndex('deployments_by_time').on('deployments').columns(['deployed_at_ms']).execute();
+        await db.schema
+          .createIndex('deployments_by_time')
+          .on('deployments')
+          .columns(['deployed_at_ms'])
+          .execute();
         await scoped('watches')
           .addColumn('deployment', 'text', (column) => column.notNull())
           .addColumn('last_tick_ms', 'bigint')
@@ -57,7 +61,13 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
           .addColumn('regular', 'integer', (column) => column.notNull())
           .addColumn('kind', 'text', (column) => column.notNull())
           .addColumn('document', 'text', (column) => column.notNull())
-          .addPrimaryKeyConstraint('ticks_key', ['product', 'environment', 'deployment', 'service', 'tick_ms'])
+          .addPrimaryKeyConstraint('ticks_key', [
+            'product',
+            'environment',
+            'deployment',
+            'service',
+            'tick_ms',
+          ])
           .execute();
         await scoped('releases')
           .addColumn('service', 'text', (column) => column.notNull())

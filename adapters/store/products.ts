@@ -23,7 +23,12 @@ export function createProductRecords(db: Kysely<Database>, run: Run): ProductRec
       ),
     list: () =>
       run(async () => {
-        const rows = await db.selectFrom('products').selectAll().orderBy('product').orderBy('environment').execute();
+        const rows = await db
+          .selectFrom('products')
+          .selectAll()
+          .orderBy('product')
+          .orderBy('environment')
+          .execute();
         return rows.map((row) => ({
           product: row.product,
           environment: row.environment,

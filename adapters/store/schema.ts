@@ -20,7 +20,12 @@ export interface Database {
     good_ms: number;
     document: Json;
   };
-  watches: ProductScope & { deployment: string; last_tick_ms: number | null; last_at_ms: number | null; state: Json };
+  watches: ProductScope & {
+    deployment: string;
+    last_tick_ms: number | null;
+    last_at_ms: number | null;
+    state: Json;
+  };
   ticks: ProductScope & {
     deployment: string;
     service: string;

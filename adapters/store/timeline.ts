@@ -50,7 +50,11 @@ export function createTimelineRecords(db: Kysely<Database>, run: Run): TimelineR
         if (filter.deployment !== undefined) query = query.where('deployment', '=', filter.deployment);
         if (filter.incident !== undefined) query = query.where('incident', '=', filter.incident);
         if (filter.sinceMs !== undefined) query = query.where('at_ms', '>=', filter.sinceMs);
-        const rows = await query.orderBy('at_ms', 'desc').orderBy('seq', 'desc').limit(filter.limit).execute();
+        const rows = await query
+          .orderBy('at_ms', 'desc')
+          .orderBy('seq', 'desc')
+          .limit(filter.limit)
+          .execute();
         return rows.reverse().map((row) => ({
           product: row.product,
           environment: row.environment,

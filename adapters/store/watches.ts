@@ -57,7 +57,12 @@ export function createWatchRecords(db: Kysely<Database>, run: Run): WatchRecords
               .onRef('watches.environment', '=', 'deployments.environment')
               .onRef('watches.deployment', '=', 'deployments.deployment'),
           )
-          .select(['deployments.product', 'deployments.environment', 'deployments.deployment', 'watches.last_at_ms'])
+          .select([
+            'deployments.product',
+            'deployments.environment',
+            'deployments.deployment',
+            'watches.last_at_ms',
+          ])
           .where('deployments.status', '=', 'watching')
           .execute();
         return rows.map((row) => ({

@@ -8,7 +8,8 @@ export function judgeDatabase(evidence: Evidence): Verdict {
   const window = samplesWithin(evidence, rule.windowMs);
   const current = total(window).dbConnectionErrors;
   const threshold = rule.connectionErrors;
-  if (current === null) return verdict('off', null, threshold, 'the service does not tell its database connection errors');
+  if (current === null)
+    return verdict('off', null, threshold, 'the service does not tell its database connection errors');
   const numbers = `${shortNumber(current)} database connection errors in ${shortDuration(rule.windowMs)}, allowed ${threshold}`;
   if (!(current > threshold)) return verdict('healthy', current, threshold, numbers);
   // One bad sample must not roll back: a pool that blinked once is not exhausted.
@@ -17,6 +18,11 @@ export function judgeDatabase(evidence: Evidence): Verdict {
   return verdict('suspect', current, threshold, `${numbers}; all in one check`);
 }
 
-function verdict(state: Verdict['state'], current: number | null, threshold: number | null, reason: string): Verdict {
+function verdict(
+  state: Verdict['state'],
+  current: number | null,
+  threshold: number | null,
+  reason: string,
+): Verdict {
   return { trigger: 'database', state, baseline: null, current, threshold, reason };
 }

@@ -31,14 +31,26 @@ export function judgeErrorRate(evidence: Evidence): Verdict {
   const sum = total(window);
   const current = perMinute(sum.errors, sum);
   if (reference === null) {
-    return verdict('inconclusive', null, current, null, `error rate ${shortNumber(current)}/min, nothing to compare with yet`);
+    return verdict(
+      'inconclusive',
+      null,
+      current,
+      null,
+      `error rate ${shortNumber(current)}/min, nothing to compare with yet`,
+    );
   }
   const baseline = perMinute(errorShare(reference) * sum.requests, sum);
   const threshold = rule.multiplier * baseline;
   const numbers = compare(current, baseline, reference, sum);
   const minimumRequests = evidence.context.policy.monitoring.minimumRequests;
   if (sum.requests < minimumRequests) {
-    return verdict('inconclusive', baseline, current, threshold, `${numbers}; only ${sum.requests} requests, ${minimumRequests} needed`);
+    return verdict(
+      'inconclusive',
+      baseline,
+      current,
+      threshold,
+      `${numbers}; only ${sum.requests} requests, ${minimumRequests} needed`,
+    );
   }
   if (!(current > threshold)) return verdict('healthy', baseline, current, threshold, numbers);
 
@@ -53,14 +65,31 @@ export function judgeErrorRate(evidence: Evidence): Verdict {
   });
   const excess = recent.errors - errorShare(reference) * recent.requests;
   if (bad.length >= minimumSamples && p < alpha && excess >= minimumExcess) {
-    return verdict('breach', baseline, current, threshold, `${numbers}, for ${shortDuration(recent.durationMs)}`);
+    return verdict(
+      'breach',
+      baseline,
+      current,
+      threshold,
+      `${numbers}, for ${shortDuration(recent.durationMs)}`,
+    );
   }
-  return verdict('suspect', baseline, current, threshold, `${numbers}; not yet enough evidence (${recent.errors} errors in ${bad.length} bad checks)`);
+  return verdict(
+    'suspect',
+    baseline,
+    current,
+    threshold,
+    `${numbers}; not yet enough evidence (${recent.errors} errors in ${bad.length} bad checks)`,
+  );
 }
 
 /** At least 20 % of the requests of the last two checks (extra ticks included) fail, far above the reference. */
-function judgeOutage(evidence: Evidence, window: readonly RegularSample[], reference: Reference | null): Verdict | null {
-  const recent = evidence.partial === null ? window.slice(-minimumSamples) : [...window.slice(-1), evidence.partial];
+function judgeOutage(
+  evidence: Evidence,
+  window: readonly RegularSample[],
+  reference: Reference | null,
+): Verdict | null {
+  const recent =
+    evidence.partial === null ? window.slice(-minimumSamples) : [...window.slice(-1), evidence.partial];
   if (recent.length < minimumSamples) return null;
   const usual = reference === null ? 0 : errorShare(reference);
   const limit = Math.max(outageShare, 10 * usual);
@@ -76,7 +105,11 @@ function judgeOutage(evidence: Evidence, window: readonly RegularSample[], refer
 }
 
 /** The unbroken run of samples above the multiplier that ends now. */
-function badTail(window: readonly RegularSample[], reference: Reference, multiplier: number): RegularSample[] {
+function badTail(
+  window: readonly RegularSample[],
+  reference: Reference,
+  multiplier: number,
+): RegularSample[] {
   const firstGood = window.findLastIndex(
     (sample) => sample.errors <= multiplier * errorShare(reference) * sample.requests,
   );

@@ -42,7 +42,9 @@ export interface Evidence extends JudgeState {
 /** The newest regular samples that together cover `windowMs`, half an interval of tolerance for ticks that came late. */
 export function samplesWithin(evidence: Evidence, windowMs: number): RegularSample[] {
   const toleranceMs = evidence.context.policy.monitoring.checkIntervalMs / 2;
-  return evidence.regular.filter((sample) => sample.atMs - sample.durationMs >= evidence.nowMs - windowMs - toleranceMs);
+  return evidence.regular.filter(
+    (sample) => sample.atMs - sample.durationMs >= evidence.nowMs - windowMs - toleranceMs,
+  );
 }
 
 /** The sum of regular samples. */

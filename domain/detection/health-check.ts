@@ -10,9 +10,12 @@ export function judgeHealthCheck(evidence: Evidence): Verdict {
   const rule = policy.triggers.healthCheck;
   if (!rule.enabled) return verdict('off', null, null, 'health check trigger is off');
   const warmUpEndMs = deployedAtMs + policy.monitoring.warmUpMs;
-  const checks = evidence.checks.filter((check) => check.atMs > evidence.nowMs - rule.windowMs && check.atMs >= warmUpEndMs);
+  const checks = evidence.checks.filter(
+    (check) => check.atMs > evidence.nowMs - rule.windowMs && check.atMs >= warmUpEndMs,
+  );
   const last = checks.at(-1);
-  if (last === undefined) return verdict('inconclusive', null, rule.failureCount, 'warming up, health checks do not count yet');
+  if (last === undefined)
+    return verdict('inconclusive', null, rule.failureCount, 'warming up, health checks do not count yet');
   const failed = checks.filter((check) => check.failed).length;
   const numbers = `${failed} of ${checks.length} health checks failed in ${shortDuration(rule.windowMs)}, allowed ${rule.failureCount}`;
   if (last.failed && failed > rule.failureCount) {
@@ -30,6 +33,11 @@ function describe(check: HealthCheck): string {
     .join(', ');
 }
 
-function verdict(state: Verdict['state'], current: number | null, threshold: number | null, reason: string): Verdict {
+function verdict(
+  state: Verdict['state'],
+  current: number | null,
+  threshold: number | null,
+  reason: string,
+): Verdict {
   return { trigger: 'health_check', state, baseline: null, current, threshold, reason };
 }

@@ -11,18 +11,34 @@ export function judgeMemory(evidence: Evidence): Verdict {
   const threshold = rule.thresholdPercent;
   const known = evidence.regular.filter((sample) => sample.memoryPercent !== null);
   const current = known.at(-1)?.memoryPercent ?? null;
-  if (current === null) return verdict('off', null, threshold, 'no memory limit is configured, memory is not judged');
+  if (current === null)
+    return verdict('off', null, threshold, 'no memory limit is configured, memory is not judged');
   const recent = evidence.regular.slice(-consecutiveSamples);
   const above = recent.filter((sample) => (sample.memoryPercent ?? 0) > threshold).length;
   const numbers = `memory ${shortNumber(current)} % of its limit, threshold ${shortNumber(threshold)} %`;
   if (!(current > threshold)) return verdict('healthy', current, threshold, numbers);
   if (above === consecutiveSamples) {
     const path = recent.map((sample) => `${shortNumber(sample.memoryPercent ?? 0)} %`).join(', ');
-    return verdict('breach', current, threshold, `${numbers}, in ${consecutiveSamples} checks in a row (${path})`);
+    return verdict(
+      'breach',
+      current,
+      threshold,
+      `${numbers}, in ${consecutiveSamples} checks in a row (${path})`,
+    );
   }
-  return verdict('suspect', current, threshold, `${numbers}, ${above} of ${consecutiveSamples} checks in a row`);
+  return verdict(
+    'suspect',
+    current,
+    threshold,
+    `${numbers}, ${above} of ${consecutiveSamples} checks in a row`,
+  );
 }
 
-function verdict(state: Verdict['state'], current: number | null, threshold: number | null, reason: string): Verdict {
+function verdict(
+  state: Verdict['state'],
+  current: number | null,
+  threshold: number | null,
+  reason: string,
+): Verdict {
   return { trigger: 'memory', state, baseline: null, current, threshold, reason };
 }

@@ -22,23 +22,50 @@ export function judgePerformance(evidence: Evidence): Verdict {
   const window = samplesWithin(evidence, rule.windowMs);
   const sum = total(window);
   const current = quantileMs(sum.latency, quantile);
-  if (current === null || sum.latency === null) return verdict('inconclusive', null, null, null, 'no latency measured');
+  if (current === null || sum.latency === null)
+    return verdict('inconclusive', null, null, null, 'no latency measured');
   const baseline = reference === null ? null : quantileMs(reference.latency, quantile);
   if (reference === null || baseline === null) {
-    return verdict('inconclusive', null, current, null, `${rule.metric} ${shortNumber(current)} ms, nothing to compare with yet`);
+    return verdict(
+      'inconclusive',
+      null,
+      current,
+      null,
+      `${rule.metric} ${shortNumber(current)} ms, nothing to compare with yet`,
+    );
   }
   const threshold = rule.multiplier * baseline;
   const numbers = `${rule.metric} ${shortNumber(current)} ms, ${shortNumber(current / baseline)} × the ${shortNumber(baseline)} ms of ${reference.label}`;
   const requests = histogramTotal(sum.latency);
   if (requests < policy.monitoring.minimumRequests) {
-    return verdict('inconclusive', baseline, current, threshold, `${numbers}; only ${requests} requests, ${policy.monitoring.minimumRequests} needed`);
+    return verdict(
+      'inconclusive',
+      baseline,
+      current,
+      threshold,
+      `${numbers}; only ${requests} requests, ${policy.monitoring.minimumRequests} needed`,
+    );
   }
   if (!(current > threshold)) return verdict('healthy', baseline, current, threshold, numbers);
 
   const p = binomialUpperTail(countSlowerThan(sum.latency, threshold), requests, 1 - quantile);
-  const holds = p < alpha && coversWindow(window, rule.windowMs, evidence) && mostlySlow(window, quantile, threshold);
-  if (holds) return verdict('breach', baseline, current, threshold, `${numbers}, over ${shortDuration(sum.durationMs)}`);
-  return verdict('suspect', baseline, current, threshold, `${numbers}; has not held for ${shortDuration(rule.windowMs)} yet`);
+  const holds =
+    p < alpha && coversWindow(window, rule.windowMs, evidence) && mostlySlow(window, quantile, threshold);
+  if (holds)
+    return verdict(
+      'breach',
+      baseline,
+      current,
+      threshold,
+      `${numbers}, over ${shortDuration(sum.durationMs)}`,
+    );
+  return verdict(
+    'suspect',
+    baseline,
+    current,
+    threshold,
+    `${numbers}; has not held for ${shortDuration(rule.windowMs)} yet`,
+  );
 }
 
 function coversWindow(window: readonly RegularSample[], windowMs: number, evidence: Evidence): boolean {
@@ -62,7 +89,9 @@ function verdict(
 }
 
 /** The specification's latencies of a reference, milliseconds. */
-export function latencies(reference: Pick<Reference, 'latency'>): Record<'p50' | 'p95' | 'p99', number | null> {
+export function latencies(
+  reference: Pick<Reference, 'latency'>,
+): Record<'p50' | 'p95' | 'p99', number | null> {
   return {
     p50: quantileMs(reference.latency, 0.5),
     p95: quantileMs(reference.latency, 0.95),

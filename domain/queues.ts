@@ -1,0 +1,3 @@
+/** The two task queues: load on one never delays the other. Worker groups add `/<group>`. */
+export const controlQueue = 'rollback-control';
+export const watchQueue = 'rollback-watch';

@@ -1,0 +1,200 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Runtime, type Worker, type WorkflowBundle } from '@temporalio/worker';
+import type { Clock, Dependencies, ProductSetup } from '../../activities/dependencies.ts';
+import { createFolderIssues } from '../../adapters/issues/folder-issues.ts';
+import type { Notifier } from '../../adapters/notify/notifier.ts';
+import { openStore, type Store } from '../../adapters/store/store.ts';
+import type { DeploymentOrigin } from '../../domain/deployment.ts';
+import { type DeploymentKey, monitorWorkflowId, rollbackWorkflowId } from '../../domain/identity.ts';
+import type { Message } from '../../domain/message.ts';
+import { defaultPolicy, type Policy } from '../../domain/policy.ts';
+import { controlQueue, watchQueue } from '../../domain/queues.ts';
+import { bundleWorkflows, createWorkers } from '../../worker/workers.ts';
+import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
+import type { rollback } from '../../workflows/rollback.ts';
+import { createScriptedService, type ScriptedService } from './scripted-service.ts';
+import { startTimeSkipping } from './temporal.ts';
+
+export const product = { product: 'shop', environment: 'production' };
+export const minuteMs = 60_000;
+export const hourMs = 60 * minuteMs;
+
+let bundle: Promise<WorkflowBundle> | undefined;
+
+try {
+  Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} } });
+} catch {
+  // Another test file of this process has installed it.
+}
+
+export interface World {
+  readonly environment: TestWorkflowEnvironment;
+  readonly store: Store;
+  readonly service: ScriptedService;
+  /** Everything people were told, oldest first. */
+  readonly told: Message[];
+  readonly setup: { policy: Policy; policyVersion: number; brokenStore: boolean };
+  now(): Promise<number>;
+  /** Makes a release the last known good: deployed a day ago, watched, good. */
+  haveGood(release: string, deployment?: string): Promise<void>;
+  /** Deploys a release and starts its monitor, as a pipeline does through the API. */
+  deploy(release: string, options?: { deployment?: string; origin?: DeploymentOrigin }): Promise<Deployed>;
+  rollbackHandle(): ReturnType<TestWorkflowEnvironment['client']['workflow']['getHandle']>;
+  timeline(): Promise<string[]>;
+  end(): Promise<void>;
+}
+
+export interface Deployed {
+  readonly key: DeploymentKey;
+  readonly handle: WorkflowHandleWithFirstExecutionRunId<typeof monitorDeployment>;
+}
+
+/** A whole system in virtual time: real Temporal test server, real store, real workers, a scripted service. */
+export async function createWorld(change: (policy: Policy) => Policy = (policy) => policy): Promise<World> {
+  bundle ??= bundleWorkflows();
+  const workflowBundle = await bundle;
+  const environment = await startTimeSkipping();
+  const folder = await mkdtemp(join(tmpdir(), 'orchestrator-world-'));
+  const store = await openStore(join(folder, 'store.db'));
+  const now = () => environment.currentTimeMs();
+  const service = createScriptedService(now);
+  const told: Message[] = [];
+  const setup = { policy: change(defaultPolicy), policyVersion: 1, brokenStore: false };
+  const clock: Clock = { now, sleep: (ms) => environment.sleep(ms) };
+  const channel: Notifier = {
+    name: 'test',
+    send: async (message) => {
+      told.push(message);
+    },
+  };
+  const dependencies: Dependencies = {
+    store: breakable(store, setup),
+    clock,
+    links: { ui: null, api: null },
+    catalog: {
+      products: async () => [product],
+      setup: async (): Promise<ProductSetup> => ({
+        ...product,
+        ...setup,
+        owner: 'Ana',
+        services: [{ service: 'web', ...service, logs: null, changes: null }],
+        notifiers: () => [channel],
+        issues: null,
+        incidentsFolder: createFolderIssues({ folder: join(folder, 'incidents') }),
+        assigneesFor: () => ({ assignees: [], labels: [], role: 'Support Engineer' }),
+        targetQueue: controlQueue,
+        watchQueue,
+      }),
+    },
+  };
+  const { nativeConnection: connection } = environment;
+  const workers = await createWorkers({ connection, namespace: 'default', dependencies, workflowBundle });
+  const running = workers.map((worker) => worker.run());
+
+  return {
+    environment,
+    store,
+    service,
+    told,
+    setup,
+    now,
+    async haveGood(release, deployment = `deploy-${release}`) {
+      await haveGood({ store, service, now }, release, deployment);
+    },
+    async deploy(release, options = {}) {
+      const deployment = options.deployment ?? `deploy-${release}`;
+      await service.deploy(release);
+      return startMonitor(environment, store, { ...product, deployment }, release, await now(), options.origin ?? 'reported');
+    },
+    rollbackHandle: () => environment.client.workflow.getHandle<typeof rollback>(rollbackWorkflowId(product)),
+    async timeline() {
+      return (await store.timeline.list({ ...product, limit: 1_000 })).map((entry) => entry.text);
+    },
+    async end() {
+      for (const worker of workers) stop(worker);
+      await Promise.allSettled(running);
+      await store.close();
+      await environment.teardown();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function stop(worker: Worker): void {
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+}
+
+/** A store that stops answering when the test says so. */
+function breakable(store: Store, setup: { brokenStore: boolean }): Store {
+  const guard = <Part extends object>(part: Part): Part =>
+    new Proxy(part, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== 'function') return typeof value === 'object' && value !== null ? guard(value) : value;
+        return (...args: unknown[]) =>
+          setup.brokenStore ? Promise.reject(new Error('disk I/O error')) : (value as (...all: unknown[]) => unknown).apply(target, args);
+      },
+    });
+  return guard(store);
+}
+
+async function startMonitor(
+  environment: TestWorkflowEnvironment,
+  store: Store,
+  key: DeploymentKey,
+  release: string,
+  deployedAtMs: number,
+  origin: DeploymentOrigin,
+): Promise<Deployed> {
+  const services = [{ service: 'web', release }];
+  await store.deployments.register({ ...key, services, origin, deployedAtMs });
+  const handle = await environment.client.workflow.start<typeof monitorDeployment>('monitorDeployment', {
+    workflowId: monitorWorkflowId(key),
+    taskQueue: controlQueue,
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    args: [{ key, services, origin, deployedAtMs, searchAttributes: true }],
+  });
+  return { key, handle };
+}
+
+async function haveGood(
+  { store, service, now }: { store: Store; service: ScriptedService; now: () => Promise<number> },
+  release: string,
+  deployment: string,
+): Promise<void> {
+  const key = { ...product, deployment };
+  const deployedAtMs = (await now()) - 24 * hourMs;
+  await store.deployments.register({ ...key, services: [{ service: 'web', release }], origin: 'reported', deployedAtMs });
+  await store.deployments.setGood(key, 23 * hourMs);
+  const { newWatch, advanceWatch } = await import('../../domain/watch.ts');
+  let state = newWatch([{ service: 'web', release, references: [] }]);
+  await service.deploy(release);
+  // One hour of calm traffic, as its monitor would have seen it.
+  for (let check = 0; check <= 60; check += 1) {
+    const atMs = deployedAtMs + check * minuteMs;
+    const counts = {
+      requests: 9_000,
+      errors: check % 2,
+      latency: { boundsMs: [140, 280, 420, 1000], counts: [8_460, 540, 0, 0, 0] },
+      dbConnectionErrors: 0,
+      memoryPercent: 45,
+      cpuPercent: 30,
+      affectedUsers: null,
+    };
+    const services = [
+      {
+        service: 'web',
+        probes: [{ instance: '0', healthy: true, detail: '200' }],
+        measured: { kind: 'counts' as const, counts, cursor: null, missing: [] },
+      },
+    ];
+    const seen = { tickMs: atMs, regular: true, gap: false, atMs, services, unexpected: null };
+    const context = { policy: defaultPolicy, deployedAtMs, mayAct: true, reported: {} };
+    state = advanceWatch(state, seen, context).state;
+  }
+  await store.watches.record(key, state, []);
+}

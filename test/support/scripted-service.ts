@@ -1,0 +1,188 @@
+import type { DeployTarget } from '../../adapters/deploy-target/deploy-target.ts';
+import type { HealthProbe } from '../../adapters/health/health-probe.ts';
+import type { Measurement, MetricsSource } from '../../adapters/metrics/metrics-source.ts';
+import type { TrafficControl } from '../../adapters/traffic/traffic-control.ts';
+import type { Histogram } from '../../domain/histogram.ts';
+import type { Instance } from '../../domain/live.ts';
+
+/** How a release behaves at a time (milliseconds since it was started). */
+export interface Behaviour {
+  readonly requestsPerMinute: number;
+  readonly errorsPerMinute: number;
+  readonly p95Ms: number;
+  readonly memoryPercent: number | null;
+  readonly dbErrorsPerMinute: number;
+  readonly healthy: boolean;
+}
+
+export const calm: Behaviour = {
+  requestsPerMinute: 9_000,
+  errorsPerMinute: 0.5,
+  p95Ms: 280,
+  memoryPercent: 45,
+  dbErrorsPerMinute: 0,
+  healthy: true,
+};
+
+export type Script = (sinceStartMs: number) => Partial<Behaviour>;
+
+export interface Failure {
+  /** How many more times; `Infinity` = always. */
+  times: number;
+  message: string;
+}
+
+/**
+ * A service in virtual time: what a day of traffic looks like cannot be sent as real requests through a server whose
+ * clock jumps. The adapters proper have contract suites against real processes and real HTTP.
+ */
+export function createScriptedService(now: () => Promise<number>) {
+  const scripts = new Map<string, Script>();
+  const failures = new Map<string, Failure>();
+  const calls: string[] = [];
+  const state = {
+    configured: 'v1',
+    running: 'v1' as string,
+    startedAtMs: 0,
+    restartKey: '',
+    maintenance: false,
+    trafficTo: 'v1' as string | null,
+    blind: null as string | null,
+    unrestorable: new Set<string>(),
+    carry: { errors: 0, db: 0 },
+  };
+
+  function maybeFail(step: string): void {
+    const failure = failures.get(step);
+    if (failure === undefined || failure.times <= 0) return;
+    failure.times -= 1;
+    throw new Error(failure.message);
+  }
+
+  async function behaviour(): Promise<Behaviour> {
+    const sinceStart = (await now()) - state.startedAtMs;
+    return { ...calm, ...scripts.get(state.running)?.(sinceStart) };
+  }
+
+  function instances(): Instance[] {
+    return ['0', '1'].map((id) => ({ id, release: state.running, running: true, url: `http://scripted/${id}` }));
+  }
+
+  const target: DeployTarget = {
+    async live() {
+      maybeFail('live');
+      return { configured: state.configured, instances: instances() };
+    },
+    async restorable(_service, release) {
+      return state.unrestorable.has(release)
+        ? { restorable: false, reason: 'its image is gone' }
+        : { restorable: true, reason: 'the image is there' };
+    },
+    async restore(_service, release) {
+      calls.push(`restore ${release}`);
+      maybeFail('restore');
+      state.configured = release;
+    },
+    async restart(_service, step) {
+      calls.push(`restart ${state.configured}`);
+      maybeFail('restart');
+      if (state.restartKey === step.key) return;
+      state.restartKey = step.key;
+      state.running = state.configured;
+      state.startedAtMs = await now();
+    },
+  };
+
+  const metrics: MetricsSource = {
+    async measure({ cursor }): Promise<Measurement> {
+      const atMs = await now();
+      if (state.blind !== null) return { kind: 'error', reason: state.blind };
+      const current = await behaviour();
+      const minutes = typeof cursor === 'number' ? (atMs - cursor) / 60_000 : 0;
+      const served = state.maintenance ? 0 : minutes;
+      return {
+        kind: 'measured',
+        cursor: atMs,
+        missing: [],
+        counts: {
+          requests: Math.round(current.requestsPerMinute * served),
+          errors: whole('errors', current.errorsPerMinute * served),
+          latency: histogram(current.p95Ms, Math.round(current.requestsPerMinute * served)),
+          dbConnectionErrors: whole('db', current.dbErrorsPerMinute * served),
+          memoryPercent: current.memoryPercent,
+          cpuPercent: 30,
+          affectedUsers: null,
+        },
+      };
+    },
+  };
+
+  /** Rates below one an interval still become whole events. */
+  function whole(what: 'errors' | 'db', amount: number): number {
+    state.carry[what] += amount;
+    const count = Math.floor(state.carry[what]);
+    state.carry[what] -= count;
+    return count;
+  }
+
+  const probe: HealthProbe = {
+    async probe(asked) {
+      const { healthy } = await behaviour();
+      return asked.map((instance) => ({ instance: instance.id, healthy, detail: healthy ? '200' : '503' }));
+    },
+  };
+
+  const traffic: TrafficControl = {
+    async state() {
+      return { maintenance: state.maintenance, weights: state.trafficTo === null ? {} : { [state.trafficTo]: 100 } };
+    },
+    async stop() {
+      calls.push('stop traffic');
+      maybeFail('stop');
+      state.maintenance = true;
+    },
+    async resume(_service, { release }) {
+      calls.push(`resume ${release}`);
+      maybeFail('resume');
+      state.maintenance = false;
+      state.trafficTo = release;
+    },
+  };
+
+  return {
+    target,
+    metrics,
+    probe,
+    traffic,
+    state,
+    calls,
+    /** Says how a release behaves; what is not said is calm. */
+    script: (release: string, script: Script) => scripts.set(release, script),
+    fail: (step: 'live' | 'restore' | 'restart' | 'stop' | 'resume', message: string, times = 1) =>
+      failures.set(step, { times, message }),
+    /** What a pipeline does: the release is live from now on. */
+    async deploy(release: string): Promise<void> {
+      state.configured = release;
+      state.running = release;
+      state.trafficTo = release;
+      state.startedAtMs = await now();
+    },
+  };
+}
+
+export type ScriptedService = ReturnType<typeof createScriptedService>;
+
+const boundsMs = [50, 100, 200, 250, 300, 350, 400, 500, 700, 1000, 2000, 5000];
+
+/** 94 % of the requests well below the wanted p95, the rest just around it. */
+function histogram(p95Ms: number, requests: number): Histogram {
+  const counts = boundsMs.map(() => 0).concat(0);
+  const place = (ms: number) => {
+    const found = boundsMs.findIndex((bound) => ms <= bound);
+    return found === -1 ? boundsMs.length : found;
+  };
+  const slow = Math.round(requests * 0.06);
+  counts[place(p95Ms / 2)] = requests - slow;
+  counts[place(p95Ms)] = (counts[place(p95Ms)] ?? 0) + slow;
+  return { boundsMs, counts };
+}

@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, type NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import {
+  createCheckActivities,
+  createControlActivities,
+  createReachActivities,
+} from '../activities/activities.ts';
+import type { Dependencies } from '../activities/dependencies.ts';
+import { controlQueue, watchQueue } from '../domain/queues.ts';
+
+export interface WorkersOptions {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly dependencies: Dependencies;
+  readonly workflowBundle: WorkflowBundle;
+  /** Central workers run everything; those of a group only what touches its hosts. */
+  readonly group?: string;
+  /** Longest that a standby worker waits for a dead one's sticky queue; 10 s by default, too long for us. */
+  readonly stickyTimeoutMs?: number;
+}
+
+/** Makes the workers of this process: `control` and `watch`, so that load on one never delays the other. */
+export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
+  const { connection, namespace, dependencies, group } = options;
+  const common = { connection, namespace, shutdownGraceTime: '15s', shutdownForceTime: '60s' };
+  const queue = (name: string) => (group === undefined ? name : `${name}/${group}`);
+  const reach = createReachActivities(dependencies);
+  const control = await Worker.create({
+    ...common,
+    taskQueue: queue(controlQueue),
+    activities: group === undefined ? { ...createControlActivities(dependencies), ...reach } : reach,
+    ...(group === undefined ? { workflowBundle: options.workflowBundle } : {}),
+    stickyQueueScheduleToStartTimeout: options.stickyTimeoutMs ?? 2_000,
+    maxHeartbeatThrottleInterval: '3s',
+    defaultHeartbeatThrottleInterval: '3s',
+  });
+  const watch = await Worker.create({
+    ...common,
+    taskQueue: queue(watchQueue),
+    activities: createCheckActivities(dependencies),
+    maxConcurrentActivityTaskExecutions: 200,
+  });
+  return [control, watch];
+}
+
+/** Bundles the workflows: built ones from dist/, else the TypeScript sources. */
+export async function bundleWorkflows(): Promise<WorkflowBundle> {
+  const compiled = fileURLToPath(new URL('../workflows/workflows.js', import.meta.url));
+  const source = fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url));
+  return bundleWorkflowCode({
+    workflowsPath: existsSync(compiled) ? compiled : source,
+    logger: quiet,
+  });
+}
+
+const nothing = (): void => undefined;
+
+/** Webpack's statistics are of no use to people; its errors are thrown anyway. */
+const quiet = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
