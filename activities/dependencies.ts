@@ -14,7 +14,6 @@ import type { Policy } from '../domain/policy.ts';
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): Promise<number>;
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 /** How one service is reached. */

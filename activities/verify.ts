@@ -6,7 +6,7 @@ import type { DeploymentKey } from '../domain/identity.ts';
 import type { Move, VerificationResult } from '../domain/rollback.ts';
 import { judgeVerification } from '../domain/verification.ts';
 import { advanceWatch, newWatch, type ServiceObservation, type WatchState } from '../domain/watch.ts';
-import type { Dependencies } from './dependencies.ts';
+import type { Dependencies, ProductSetup } from './dependencies.ts';
 import { serviceSetup } from './service-setup.ts';
 import { messageOf, within } from './within.ts';
 
@@ -17,46 +17,30 @@ export interface VerifyInput {
   readonly sinceMs: number;
 }
 
+export interface VerificationLook {
+  readonly state: WatchState;
+  /** `null`: look again in `nextLookMs`. */
+  readonly result: VerificationResult | null;
+  readonly nextLookMs: number;
+}
+
 export function createVerifyActivities({ store, catalog, clock }: Dependencies) {
   return {
     /**
-     * Watches the restored release under traffic, against its own earlier behaviour, until the evidence suffices or the time
-     * is over. One activity that heartbeats its state: a lost worker costs one heartbeat timeout, the next goes on from it.
+     * One look at the restored release under traffic, compared with its own earlier behaviour. The state travels through the
+     * workflow, so that verification needs no store and any worker takes the next look.
      */
-    async verifyUnderTraffic(input: VerifyInput): Promise<VerificationResult> {
-      const context = Context.current();
+    async verifyUnderTraffic(input: VerifyInput, earlier: WatchState | null): Promise<VerificationLook> {
       const setup = await catalog.setup(input.key);
       const { checkIntervalMs, suspectIntervalMs } = setup.policy.monitoring;
-      const endMs = input.sinceMs + setup.policy.rollback.verifyMs;
       const intervalMs = Math.min(checkIntervalMs, suspectIntervalMs);
-      let state =
-        (context.info.heartbeatDetails as WatchState | undefined) ?? newWatch(await references(input));
-      for (;;) {
-        state = await look(input, setup, state);
-        context.heartbeat(state);
-        const overdue = (await clock.now()) + intervalMs > endMs;
-        const result = judgeVerification(state, setup.policy, overdue);
-        if (result !== null) return result;
-        await sleepHeartbeating(intervalMs, state);
-      }
+      const state = await look(input, setup, earlier ?? newWatch(await references(input)));
+      const overdue = (state.lastAtMs ?? 0) + intervalMs > input.sinceMs + setup.policy.rollback.verifyMs;
+      return { state, result: judgeVerification(state, setup.policy, overdue), nextLookMs: intervalMs };
     },
   };
 
-  async function sleepHeartbeating(ms: number, state: WatchState): Promise<void> {
-    const context = Context.current();
-    const heart = setInterval(() => context.heartbeat(state), 3_000);
-    try {
-      await clock.sleep(ms, context.cancellationSignal);
-    } finally {
-      clearInterval(heart);
-    }
-  }
-
-  async function look(
-    input: VerifyInput,
-    setup: Awaited<ReturnType<typeof catalog.setup>>,
-    state: WatchState,
-  ): Promise<WatchState> {
+  async function look(input: VerifyInput, setup: ProductSetup, state: WatchState): Promise<WatchState> {
     const { cancellationSignal } = Context.current();
     const services = await Promise.all(
       input.moves.map(async ({ service }): Promise<ServiceObservation> => {

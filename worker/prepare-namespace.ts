@@ -47,7 +47,9 @@ export async function keepHistory(connection: Services, namespace: string): Prom
 }
 
 type UpdateNamespace = Parameters<Services['workflowService']['updateNamespace']>[0];
-type Seconds = NonNullable<NonNullable<UpdateNamespace['config']>['workflowExecutionRetentionTtl']>['seconds'];
+type Seconds = NonNullable<
+  NonNullable<UpdateNamespace['config']>['workflowExecutionRetentionTtl']
+>['seconds'];
 
 /** The generated types ask for a Long; a plain number is accepted on the wire. */
 function secondsOf(days: number): Seconds {

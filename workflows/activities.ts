@@ -63,15 +63,39 @@ export function watching(taskQueue: string, untilMs: number, nowMs: number, summ
 
 /** Steps that act on the target: real failures are final for the attempt, a lost worker is repeated. */
 export function acting(taskQueue: string, timeoutMs: number, summary: string) {
-  return proxyActivities<
-    Pick<Activities, 'restore' | 'restart' | 'waitHealthy' | 'checkBeforeTraffic' | 'verifyUnderTraffic'>
-  >({
+  return proxyActivities<Pick<Activities, 'restore' | 'restart' | 'checkBeforeTraffic'>>({
     taskQueue,
     summary,
     startToCloseTimeout: timeoutMs,
     scheduleToCloseTimeout: timeoutMs + 60_000,
     heartbeatTimeout: '10s',
     retry: { initialInterval: '1s', backoffCoefficient: 1, maximumAttempts: 10 },
+  });
+}
+
+/** Polls by retry until the services are healthy or the time is over. */
+export function awaitingHealth(taskQueue: string, timeoutMs: number, summary: string) {
+  return proxyActivities<Pick<Activities, 'waitHealthy'>>({
+    taskQueue,
+    summary,
+    startToCloseTimeout: '30s',
+    scheduleToCloseTimeout: timeoutMs + 60_000,
+    retry: {
+      initialInterval: '1s',
+      backoffCoefficient: 1,
+      maximumAttempts: 1 + Math.ceil(timeoutMs / 1_000) + 60,
+    },
+  });
+}
+
+/** One look at the restored release under traffic. */
+export function verifying(taskQueue: string) {
+  return proxyActivities<Pick<Activities, 'verifyUnderTraffic'>>({
+    taskQueue,
+    summary: 'verify under traffic',
+    startToCloseTimeout: '30s',
+    scheduleToCloseTimeout: '2m',
+    retry: { initialInterval: '1s', backoffCoefficient: 1, maximumAttempts: 5 },
   });
 }
 

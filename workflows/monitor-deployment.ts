@@ -257,15 +257,13 @@ function createMonitor(input: MonitorInput) {
       const settle = (value: RollbackResult) => {
         result.value ??= value;
       };
-      child
-        .result()
-        .then(settle, (error: unknown) =>
-          settle({
-            outcome: 'needs_attention',
-            reason: `the rollback workflow ended abnormally: ${String(error)}`,
-            incident: null,
-          }),
-        );
+      child.result().then(settle, (error: unknown) =>
+        settle({
+          outcome: 'needs_attention',
+          reason: `the rollback workflow ended abnormally: ${String(error)}`,
+          incident: null,
+        }),
+      );
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       journal.note('decision', 'A rollback is running already; joined it');

@@ -8,7 +8,8 @@ import type {
   TargetChoice,
   VerificationResult,
 } from '../domain/rollback.ts';
-import { acting, steering } from './activities.ts';
+import type { WatchState } from '../domain/watch.ts';
+import { acting, awaitingHealth, steering, verifying } from './activities.ts';
 import { alertTitle } from './escalate.ts';
 import type { IncidentDraft } from './incident-draft.ts';
 import type { Journal } from './journal.ts';
@@ -148,9 +149,9 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
     }
     presence.enter('waiting_healthy');
     const health = await attemptStep(() =>
-      acting(
+      awaitingHealth(
         settings.targetQueue,
-        healthCheckTimeoutMs + 30_000,
+        healthCheckTimeoutMs,
         `wait until ${target} is healthy`,
       ).waitHealthy(
         input.key,
@@ -197,19 +198,9 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
 
   async function verify(): Promise<StepsEnd> {
     presence.enter('verifying');
-    const sinceMs = Date.now();
-    const verification: VerificationResult = await acting(
-      settings.targetQueue,
-      settings.rollback.verifyMs + 60_000,
-      'verify under traffic',
-    )
-      .verifyUnderTraffic({ key: input.key, moves, sinceMs })
-      .catch(
-        (error): VerificationResult => ({
-          kind: 'unconfirmed',
-          reason: `not yet confirmed: ${causeOf(error)}`,
-        }),
-      );
+    const verification = await verifyUnderTraffic();
+    if ('trouble' in verification || verification.kind === 'left' || verification.kind === 'superseded')
+      return verification;
     if (verification.kind !== 'sick') {
       const confirmed = verification.kind === 'good';
       journal.note('verified', `${confirmed ? 'Metrics: normal' : 'Metrics'}: ${verification.reason}`);
@@ -227,6 +218,25 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
       `the restored release is sick under traffic: ${verification.reason}`,
       'traffic stays on it',
     );
+  }
+
+  /** Looks until the evidence suffices or the time is over. */
+  async function verifyUnderTraffic(): Promise<
+    VerificationResult | Extract<StepsEnd, { kind: 'trouble' | 'left' | 'superseded' }>
+  > {
+    const sinceMs = Date.now();
+    let state: WatchState | null = null;
+    for (;;) {
+      const look = await attemptStep(() =>
+        verifying(settings.targetQueue).verifyUnderTraffic({ key: input.key, moves, sinceMs }, state),
+      );
+      if ('kind' in look) return { kind: 'unconfirmed', reason: `not yet confirmed: ${look.reason}` };
+      if (look.result !== null) return look.result;
+      state = look.state;
+      await condition(() => interruption() !== null, look.nextLookMs);
+      const stop = interruption();
+      if (stop !== null && stop.kind !== 'rolled_back' && stop.kind !== 'changed_outside') return stop;
+    }
   }
 
   function systemic(reason: string, state: string): StepsEnd {
@@ -332,9 +342,9 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
     const name =
       newcomer.deployment === '' ? `what is live (${releaseNames(newcomer.services)})` : newcomer.deployment;
     const wanted = newcomer.services.map(({ service, release }) => ({ service, to: release }));
-    const health: HealthResult = await acting(
+    const health: HealthResult = await awaitingHealth(
       settings.targetQueue,
-      settings.rollback.healthCheckTimeoutMs + 30_000,
+      settings.rollback.healthCheckTimeoutMs,
       `is ${name} healthy?`,
     )
       .waitHealthy(input.key, wanted, settings.rollback.healthCheckTimeoutMs)

@@ -31,54 +31,77 @@ export function judgeErrorRate(evidence: Evidence): Verdict {
   const sum = total(window);
   const current = perMinute(sum.errors, sum);
   if (reference === null) {
-    return verdict(
-      'inconclusive',
-      null,
-      current,
-      null,
-      `error rate ${shortNumber(current)}/min, nothing to compare with yet`,
-    );
+    const reason = `error rate ${shortNumber(current)}/min, nothing to compare with yet`;
+    return verdict('inconclusive', null, current, null, reason);
   }
-  const baseline = perMinute(errorShare(reference) * sum.requests, sum);
-  const threshold = rule.multiplier * baseline;
-  const numbers = compare(current, baseline, reference, sum);
+  const usable = evidence.context.references.filter((candidate) => candidate.requests > 0);
+  const comparisons = usable.map((candidate) => compareWith(candidate, window, sum, rule.multiplier));
+  const worst = mostConvincing(comparisons.filter((comparison) => current > comparison.threshold));
+  const shown = worst ?? (comparisons.find((comparison) => comparison.reference === reference) as Comparison);
+  const { baseline, threshold, numbers } = shown;
   const minimumRequests = evidence.context.policy.monitoring.minimumRequests;
   if (sum.requests < minimumRequests) {
-    return verdict(
-      'inconclusive',
-      baseline,
-      current,
-      threshold,
-      `${numbers}; only ${sum.requests} requests, ${minimumRequests} needed`,
-    );
+    const reason = `${numbers}; only ${sum.requests} requests, ${minimumRequests} needed`;
+    return verdict('inconclusive', baseline, current, threshold, reason);
   }
-  if (!(current > threshold)) return verdict('healthy', baseline, current, threshold, numbers);
+  if (worst === null) return verdict('healthy', baseline, current, threshold, numbers);
 
-  const bad = badTail(window, reference, rule.multiplier);
-  const recent = total(bad);
-  const p = rateRatioPValue({
-    current: recent.errors,
-    currentExposure: recent.requests,
-    reference: reference.errors,
-    referenceExposure: reference.requests,
-    ratio: rule.multiplier,
-  });
-  const excess = recent.errors - errorShare(reference) * recent.requests;
-  if (bad.length >= minimumSamples && p < alpha && excess >= minimumExcess) {
-    return verdict(
-      'breach',
-      baseline,
-      current,
-      threshold,
-      `${numbers}, for ${shortDuration(recent.durationMs)}`,
-    );
+  const { bad } = worst;
+  if (bad.samples >= minimumSamples && worst.p < alpha && worst.excess >= minimumExcess) {
+    const reason = `${numbers}, for ${shortDuration(bad.durationMs)}`;
+    return verdict('breach', baseline, current, threshold, reason);
   }
-  return verdict(
-    'suspect',
+  const reason = `${numbers}; not yet enough evidence (${bad.errors} errors in ${bad.samples} bad checks)`;
+  return verdict('suspect', baseline, current, threshold, reason);
+}
+
+/** The window against one reference. */
+interface Comparison {
+  readonly reference: Reference;
+  /** Errors per minute that the reference would have had in this window's traffic. */
+  readonly baseline: number;
+  readonly threshold: number;
+  /** How likely the bad run would be if the rate were at most multiplier × the reference's. */
+  readonly p: number;
+  readonly excess: number;
+  readonly bad: { readonly samples: number; readonly errors: number; readonly durationMs: number };
+  readonly numbers: string;
+}
+
+function compareWith(
+  reference: Reference,
+  window: readonly RegularSample[],
+  sum: RegularSample,
+  multiplier: number,
+): Comparison {
+  const run = badTail(window, reference, multiplier);
+  const recent = total(run);
+  const baseline = perMinute(errorShare(reference) * sum.requests, sum);
+  return {
+    reference,
     baseline,
-    current,
-    threshold,
-    `${numbers}; not yet enough evidence (${recent.errors} errors in ${bad.length} bad checks)`,
+    threshold: multiplier * baseline,
+    p: rateRatioPValue({
+      current: recent.errors,
+      currentExposure: recent.requests,
+      reference: reference.errors,
+      referenceExposure: reference.requests,
+      ratio: multiplier,
+    }),
+    excess: recent.errors - errorShare(reference) * recent.requests,
+    bad: { samples: run.length, errors: recent.errors, durationMs: recent.durationMs },
+    numbers: compare(perMinute(sum.errors, sum), baseline, reference, sum),
+  };
+}
+
+/**
+ * The healthiest reference that the evidence can be held against. Not simply the lowest rate: five lucky minutes without an
+ * error are a lower rate than a day's, and weaker evidence.
+ */
+function mostConvincing(comparisons: readonly Comparison[]): Comparison | null {
+  return comparisons.reduce<Comparison | null>(
+    (best, next) => (best === null || next.p < best.p ? next : best),
+    null,
   );
 }
 

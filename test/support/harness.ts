@@ -16,7 +16,7 @@ import { controlQueue, watchQueue } from '../../domain/queues.ts';
 import { bundleWorkflows, createWorkers } from '../../worker/workers.ts';
 import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
 import type { rollback } from '../../workflows/rollback.ts';
-import { createScriptedService, type ScriptedService } from './scripted-service.ts';
+import { calm, createScriptedService, histogram, type ScriptedService } from './scripted-service.ts';
 import { startTimeSkipping } from './temporal.ts';
 
 export const product = { product: 'shop', environment: 'production' };
@@ -64,7 +64,7 @@ export async function createWorld(change: (policy: Policy) => Policy = (policy) 
   const service = createScriptedService(now);
   const told: Message[] = [];
   const setup = { policy: change(defaultPolicy), policyVersion: 1, brokenStore: false };
-  const clock: Clock = { now, sleep: (ms) => environment.sleep(ms) };
+  const clock: Clock = { now };
   const channel: Notifier = {
     name: 'test',
     send: async (message) => {
@@ -108,7 +108,14 @@ export async function createWorld(change: (policy: Policy) => Policy = (policy) 
     async deploy(release, options = {}) {
       const deployment = options.deployment ?? `deploy-${release}`;
       await service.deploy(release);
-      return startMonitor(environment, store, { ...product, deployment }, release, await now(), options.origin ?? 'reported');
+      return startMonitor(
+        environment,
+        store,
+        { ...product, deployment },
+        release,
+        await now(),
+        options.origin ?? 'reported',
+      );
     },
     rollbackHandle: () => environment.client.workflow.getHandle<typeof rollback>(rollbackWorkflowId(product)),
     async timeline() {
@@ -134,9 +141,12 @@ function breakable(store: Store, setup: { brokenStore: boolean }): Store {
     new Proxy(part, {
       get: (target, name) => {
         const value: unknown = Reflect.get(target, name);
-        if (typeof value !== 'function') return typeof value === 'object' && value !== null ? guard(value) : value;
+        if (typeof value !== 'function')
+          return typeof value === 'object' && value !== null ? guard(value) : value;
         return (...args: unknown[]) =>
-          setup.brokenStore ? Promise.reject(new Error('disk I/O error')) : (value as (...all: unknown[]) => unknown).apply(target, args);
+          setup.brokenStore
+            ? Promise.reject(new Error('disk I/O error'))
+            : (value as (...all: unknown[]) => unknown).apply(target, args);
       },
     });
   return guard(store);
@@ -168,7 +178,12 @@ async function haveGood(
 ): Promise<void> {
   const key = { ...product, deployment };
   const deployedAtMs = (await now()) - 24 * hourMs;
-  await store.deployments.register({ ...key, services: [{ service: 'web', release }], origin: 'reported', deployedAtMs });
+  await store.deployments.register({
+    ...key,
+    services: [{ service: 'web', release }],
+    origin: 'reported',
+    deployedAtMs,
+  });
   await store.deployments.setGood(key, 23 * hourMs);
   const { newWatch, advanceWatch } = await import('../../domain/watch.ts');
   let state = newWatch([{ service: 'web', release, references: [] }]);
@@ -179,7 +194,7 @@ async function haveGood(
     const counts = {
       requests: 9_000,
       errors: check % 2,
-      latency: { boundsMs: [140, 280, 420, 1000], counts: [8_460, 540, 0, 0, 0] },
+      latency: histogram(calm.p95Ms, 9_000),
       dbConnectionErrors: 0,
       memoryPercent: 45,
       cpuPercent: 30,

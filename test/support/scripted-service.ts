@@ -65,7 +65,12 @@ export function createScriptedService(now: () => Promise<number>) {
   }
 
   function instances(): Instance[] {
-    return ['0', '1'].map((id) => ({ id, release: state.running, running: true, url: `http://scripted/${id}` }));
+    return ['0', '1'].map((id) => ({
+      id,
+      release: state.running,
+      running: true,
+      url: `http://scripted/${id}`,
+    }));
   }
 
   const target: DeployTarget = {
@@ -134,7 +139,10 @@ export function createScriptedService(now: () => Promise<number>) {
 
   const traffic: TrafficControl = {
     async state() {
-      return { maintenance: state.maintenance, weights: state.trafficTo === null ? {} : { [state.trafficTo]: 100 } };
+      return {
+        maintenance: state.maintenance,
+        weights: state.trafficTo === null ? {} : { [state.trafficTo]: 100 },
+      };
     },
     async stop() {
       calls.push('stop traffic');
@@ -175,7 +183,7 @@ export type ScriptedService = ReturnType<typeof createScriptedService>;
 const boundsMs = [50, 100, 200, 250, 300, 350, 400, 500, 700, 1000, 2000, 5000];
 
 /** 94 % of the requests well below the wanted p95, the rest just around it. */
-function histogram(p95Ms: number, requests: number): Histogram {
+export function histogram(p95Ms: number, requests: number): Histogram {
   const counts = boundsMs.map(() => 0).concat(0);
   const place = (ms: number) => {
     const found = boundsMs.findIndex((bound) => ms <= bound);

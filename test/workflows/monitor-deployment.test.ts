@@ -26,7 +26,12 @@ describe('monitorDeployment', () => {
     world.service.script('v2', (ms) => (ms > 12 * 60_000 ? { errorsPerMinute: 5.2 } : {}));
     const { handle } = await world.deploy('v2');
     const result = await handle.result();
-    console.log(result, await world.timeline(), world.service.calls, world.told.map((m) => m.title));
+    console.log(
+      result,
+      await world.timeline(),
+      world.service.calls,
+      world.told.map((m) => m.title),
+    );
     expect(result.outcome).toBe('rolled_back');
     expect(world.service.state).toMatchObject({ running: 'v1', maintenance: false, trafficTo: 'v1' });
   });

@@ -1,0 +1,3 @@
+export function respond(response, status, body) {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
