@@ -71,11 +71,9 @@ function createMonitor(input: MonitorInput) {
 
   async function run(): Promise<MonitorResult> {
     if (input.carry === undefined) {
-      journal.note(
-        'deployed',
-        `Deploy ${releaseNames(input.services)} to ${input.key.environment}`,
-        input.deployedAtMs,
-      );
+      const verb = { reported: 'Deploy', observed: 'Found', rollback: 'Restored' }[input.origin];
+      const text = `${verb} ${releaseNames(input.services)} ${input.origin === 'reported' ? 'to' : 'in'} ${input.key.environment}`;
+      journal.note('deployed', text, input.deployedAtMs);
     }
     settings = await records.beginMonitor(deployment);
     plan = settings.plan;

@@ -1,0 +1,160 @@
+import { timingSafeEqual } from 'node:crypto';
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { secureHeaders } from 'hono/secure-headers';
+import type { Catalog } from '../../activities/dependencies.ts';
+import type { Store } from '../../adapters/store/store.ts';
+import { defaultPolicy } from '../../domain/policy.ts';
+import { rollbackStatistics } from '../../domain/rollback-statistics.ts';
+import { ApiError } from './api-error.ts';
+import { addCommandRoutes } from './command-routes.ts';
+import { addDeploymentRoutes } from './deployment-routes.ts';
+import { addIncidentRoutes } from './incident-routes.ts';
+import type { Operations } from './operations.ts';
+import { plain, problem, statisticsQuery, statistics as statisticsSchema } from './schemas.ts';
+
+export interface AppOptions {
+  readonly operations: Operations;
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly token: string;
+  /** Where workflows are shown, e.g. `http://127.0.0.1:8233/namespaces/default`. */
+  readonly temporalUi: string | null;
+  readonly health: Health;
+}
+
+export interface Health {
+  /** What is wrong with the system itself, one sentence each; empty = healthy. */
+  problems(): Promise<string[]>;
+  /** Whether store and Temporal are reachable, nothing else. */
+  ready(): Promise<{ store: boolean; temporal: boolean }>;
+  /** The phase of a product's rollback workflow; `null` when none answers. */
+  rollbackPhase(key: { product: string; environment: string }): Promise<string | null>;
+}
+
+export type App = OpenAPIHono;
+
+/** The HTTP API: reports from pipelines, commands from people, everything else read from the store. */
+export function createApp(options: AppOptions): App {
+  const app: App = new OpenAPIHono({
+    defaultHook: (result, context) => {
+      if (!result.success) return context.json({ error: describeIssues(result.error) }, 400);
+    },
+  });
+  app.use(secureHeaders());
+  app.use(
+    bodyLimit({
+      maxSize: 1024 * 1024,
+      onError: (context) => context.json({ error: 'the body is larger than 1 MiB' }, 413),
+    }),
+  );
+  app.use('/v1/*', async (context, next) => {
+    if (!authorized(context.req.header('authorization'), options.token)) {
+      return context.json(
+        { error: 'a bearer token is needed: see the file api-token in the data folder' },
+        401,
+      );
+    }
+    await next();
+  });
+  app.onError((error, context) => {
+    if (error instanceof ApiError) return context.json({ error: error.message }, error.status);
+    if (isUnavailable(error)) return context.json({ error: `unavailable, try again: ${error.message}` }, 503);
+    console.error(error);
+    return context.json({ error: 'internal error; the log says more' }, 500);
+  });
+  app.notFound((context) =>
+    context.json({ error: `there is nothing at ${context.req.path}; see /openapi.json` }, 404),
+  );
+
+  addDeploymentRoutes(app, options);
+  addCommandRoutes(app, options);
+  addIncidentRoutes(app, options);
+  addStatistics(app, options);
+  addHealth(app, options);
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'Rollback orchestrator', version: '1' },
+    security: [{ token: [] }],
+  });
+  return app;
+}
+
+function authorized(header: string | undefined, token: string): boolean {
+  const given = Buffer.from(header?.replace(/^Bearer /, '') ?? '');
+  const wanted = Buffer.from(token);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+function isUnavailable(error: Error): boolean {
+  const code = (error as { code?: unknown }).code;
+  return (
+    code === 14 ||
+    code === 4 ||
+    /database is locked|disk I\/O|readonly database|ECONNREFUSED|UNAVAILABLE|did not answer/i.test(
+      `${error.message} ${String(error.cause ?? '')}`,
+    )
+  );
+}
+
+/** Zod's issues as sentences that name the place. */
+function describeIssues(error: {
+  issues: readonly { path: readonly PropertyKey[]; message: string }[];
+}): string {
+  return error.issues
+    .map((issue) =>
+      issue.path.length === 0 ? issue.message : `${issue.path.map(String).join('.')}: ${issue.message}`,
+    )
+    .join('; ');
+}
+
+function addStatistics(app: App, { store, catalog }: AppOptions): void {
+  const route = createRoute({
+    method: 'get',
+    path: '/v1/statistics',
+    request: { query: statisticsQuery },
+    responses: {
+      200: {
+        description: 'The last days in figures',
+        content: { 'application/json': { schema: statisticsSchema } },
+      },
+    },
+  });
+  app.openapi(route, async (context) => {
+    const { days } = context.req.valid('query');
+    const sinceMs = Date.now() - days * 24 * 3_600_000;
+    const [first] = await catalog.products();
+    const policy = first === undefined ? defaultPolicy : (await catalog.setup(first)).policy;
+    const statistics = rollbackStatistics({
+      days,
+      deployments: await store.deployments.list({ sinceMs, limit: 10_000 }),
+      incidents: await store.incidents.list({ sinceMs, limit: 10_000 }),
+      policy: policy.statistics,
+    });
+    return context.json(plain(statistics), 200);
+  });
+}
+
+function addHealth(app: App, { health }: AppOptions): void {
+  app.get('/healthz', async (context) => {
+    const problems = await health.problems();
+    return context.json({ healthy: problems.length === 0, problems }, problems.length === 0 ? 200 : 503);
+  });
+  app.get('/readyz', async (context) => {
+    const ready = await health.ready();
+    return context.json(ready, ready.store && ready.temporal ? 200 : 503);
+  });
+}
+
+/** The answers that every route may give besides its own. */
+export const problems = {
+  400: { description: 'Malformed', content: { 'application/json': { schema: problem } } },
+  401: { description: 'No token', content: { 'application/json': { schema: problem } } },
+  404: { description: 'Not known', content: { 'application/json': { schema: problem } } },
+  409: { description: 'Not possible now', content: { 'application/json': { schema: problem } } },
+  503: {
+    description: 'Store or Temporal does not answer; try again',
+    content: { 'application/json': { schema: problem } },
+  },
+};

@@ -1,0 +1,126 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { type RollbackCommandName, rollbackCommands } from '../../workflows/messages.ts';
+import { type App, type AppOptions, problems } from './app.ts';
+import {
+  answer,
+  byRequest,
+  commandRequest,
+  pauseRequest,
+  plain,
+  productPath,
+  rollbackPlan,
+  rollbackRequest,
+  scope,
+  standingRequest,
+} from './schemas.ts';
+
+const json = <Schema extends z.ZodType>(schema: Schema) => ({ content: { 'application/json': { schema } } });
+
+const answers = {
+  200: { description: 'Accepted', ...json(answer) },
+  202: { description: 'Queued: no worker is polling now', ...json(answer) },
+  409: { description: 'Refused, with the reason', ...json(answer) },
+  400: problems[400],
+  401: problems[401],
+  404: problems[404],
+  503: problems[503],
+};
+
+/** `handOver` is written `handover` in paths. */
+export function commandPath(name: RollbackCommandName): string {
+  return name.toLowerCase();
+}
+
+export function addCommandRoutes(app: App, { operations }: AppOptions): void {
+  const request = { params: productPath, query: scope };
+  const rollback = createRoute({
+    method: 'post',
+    path: '/v1/products/{product}/rollback',
+    request: { ...request, body: { required: true, ...json(rollbackRequest) } },
+    responses: answers,
+  });
+  app.openapi(rollback, async (context) => {
+    const key = { ...context.req.valid('param'), ...context.req.valid('query') };
+    const body = context.req.valid('json');
+    const given = await operations.rollBack(key, body);
+    return context.json(given, given.queued ? 202 : given.accepted ? 200 : 409);
+  });
+
+  const plan = createRoute({
+    method: 'get',
+    path: '/v1/products/{product}/rollback',
+    request,
+    responses: { 200: { description: 'What a rollback would do now', ...json(rollbackPlan) }, ...problems },
+  });
+  app.openapi(plan, async (context) => {
+    const key = { ...context.req.valid('param'), ...context.req.valid('query') };
+    return context.json(plain(await operations.planRollback(key)), 200);
+  });
+
+  const pause = createRoute({
+    method: 'post',
+    path: '/v1/products/{product}/pause',
+    request: { ...request, body: { required: true, ...json(pauseRequest) } },
+    responses: answers,
+  });
+  app.openapi(pause, async (context) => {
+    const key = { ...context.req.valid('param'), ...context.req.valid('query') };
+    const { by, reason, minutes, until } = context.req.valid('json');
+    const untilMs =
+      until !== undefined ? Date.parse(until) : minutes !== undefined ? Date.now() + minutes * 60_000 : null;
+    await operations.pause(key, { by, reason, untilMs });
+    const end = untilMs === null ? 'until resumed' : `until ${new Date(untilMs).toISOString()}`;
+    return context.json(
+      { accepted: true, reason: `automatic rollback of ${key.product} is paused ${end}` },
+      200,
+    );
+  });
+
+  const resume = createRoute({
+    method: 'post',
+    path: '/v1/products/{product}/resume',
+    request: { ...request, body: { required: true, ...json(byRequest) } },
+    responses: answers,
+  });
+  app.openapi(resume, async (context) => {
+    const key = { ...context.req.valid('param'), ...context.req.valid('query') };
+    await operations.resume(key, context.req.valid('json').by);
+    return context.json({ accepted: true, reason: `automatic rollback of ${key.product} is resumed` }, 200);
+  });
+
+  for (const name of rollbackCommands) {
+    const command = createRoute({
+      method: 'post',
+      path: `/v1/products/{product}/${commandPath(name)}` as '/v1/products/{product}/command',
+      request: { ...request, body: { required: true, ...json(commandRequest) } },
+      responses: answers,
+    });
+    app.openapi(command, async (context) => {
+      const key = { ...context.req.valid('param'), ...context.req.valid('query') };
+      const given = await operations.command(key, name, context.req.valid('json'));
+      return context.json(given, given.queued ? 202 : given.accepted ? 200 : 409);
+    });
+  }
+
+  const standing = createRoute({
+    method: 'post',
+    path: '/v1/products/{product}/releases/{release}',
+    request: {
+      params: productPath.extend({ release: z.string() }),
+      query: scope,
+      body: { required: true, ...json(standingRequest) },
+    },
+    responses: answers,
+  });
+  app.openapi(standing, async (context) => {
+    const { product, release } = context.req.valid('param');
+    const { standing: word, by, reason, service } = context.req.valid('json');
+    const value = word === 'good' ? 'good' : 'quarantined';
+    await operations.setStanding(
+      { product, ...context.req.valid('query') },
+      { release, standing: value, author: by, reason },
+      service ?? null,
+    );
+    return context.json({ accepted: true, reason: `${release} of ${product} is ${value} now` }, 200);
+  });
+}

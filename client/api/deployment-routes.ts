@@ -1,0 +1,194 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { monitorWorkflowId, productName } from '../../domain/identity.ts';
+import { activePause } from '../../domain/product-row.ts';
+import { ApiError } from './api-error.ts';
+import type { App, AppOptions } from './app.ts';
+import { problems } from './app.ts';
+import {
+  deployment,
+  deploymentReport,
+  listQuery,
+  plain,
+  productPath,
+  productStatus,
+  reported,
+  scope,
+  timelineEntry,
+} from './schemas.ts';
+
+export function addDeploymentRoutes(
+  app: App,
+  { operations, store, catalog, temporalUi, health }: AppOptions,
+): void {
+  const report = createRoute({
+    method: 'post',
+    path: '/v1/deployments',
+    request: { body: { required: true, content: { 'application/json': { schema: deploymentReport } } } },
+    responses: {
+      201: {
+        description: 'Recorded, its monitor runs',
+        content: { 'application/json': { schema: reported } },
+      },
+      200: { description: 'Known already', content: { 'application/json': { schema: reported } } },
+      ...problems,
+    },
+  });
+  app.openapi(report, async (context) => {
+    const body = context.req.valid('json');
+    const deployedAtMs = body.deployedAt === undefined ? Date.now() : Date.parse(body.deployedAt);
+    const services = await servicesOf(body);
+    const id =
+      body.deployment ??
+      `deploy-${new Date(deployedAtMs).toISOString().slice(0, 19).replace(/[-:]/g, '').toLowerCase()}`;
+    const key = { product: body.product, environment: body.environment, deployment: id };
+    const result = await operations.report({ key, services, deployedAtMs, good: body.good ?? null });
+    const workflowId = monitorWorkflowId(key);
+    const link = temporalUi === null ? null : `${temporalUi}/workflows/${encodeURIComponent(workflowId)}`;
+    const answer = {
+      ...result,
+      deployment: plain(result.deployment),
+      notes: [...result.notes],
+      workflowId,
+      link,
+    };
+    return result.isNew ? context.json(answer, 201) : context.json(answer, 200);
+  });
+
+  async function servicesOf(
+    body: z.infer<typeof deploymentReport>,
+  ): Promise<{ service: string; release: string }[]> {
+    if (body.services !== undefined)
+      return Object.entries(body.services).map(([service, release]) => ({ service, release }));
+    const setup = await catalog.setup(body).catch((error: unknown) => {
+      throw new ApiError(404, error instanceof Error ? error.message : String(error));
+    });
+    const [only, ...others] = setup.services;
+    if (only === undefined || others.length > 0) {
+      const names = setup.services.map((entry) => entry.service).join(', ');
+      throw new ApiError(
+        400,
+        `${productName(body)} has several services (${names}): give services, not release`,
+      );
+    }
+    return [{ service: only.service, release: body.release as string }];
+  }
+
+  const list = createRoute({
+    method: 'get',
+    path: '/v1/deployments',
+    request: { query: listQuery },
+    responses: {
+      200: {
+        description: 'Newest first',
+        content: { 'application/json': { schema: z.object({ deployments: z.array(deployment) }) } },
+      },
+      ...problems,
+    },
+  });
+  app.openapi(list, async (context) => {
+    const found = await store.deployments.list(context.req.valid('query'));
+    return context.json({ deployments: found.map((entry) => plain(entry)) }, 200);
+  });
+
+  const one = createRoute({
+    method: 'get',
+    path: '/v1/deployments/{product}/{deployment}',
+    request: { params: productPath.extend({ deployment: z.string() }), query: scope },
+    responses: {
+      200: {
+        description: 'With its timeline',
+        content: {
+          'application/json': { schema: z.object({ deployment, timeline: z.array(timelineEntry) }) },
+        },
+      },
+      ...problems,
+    },
+  });
+  app.openapi(one, async (context) => {
+    const key = { ...context.req.valid('param'), ...context.req.valid('query') };
+    const found = await store.deployments.read(key);
+    if (found === null)
+      throw new ApiError(404, `deployment ${key.deployment} of ${productName(key)} is not known`);
+    return context.json(
+      { deployment: plain(found), timeline: plain(await store.timeline.list({ ...key, limit: 1_000 })) },
+      200,
+    );
+  });
+
+  const status = createRoute({
+    method: 'get',
+    path: '/v1/products/{product}',
+    request: { params: productPath, query: scope },
+    responses: {
+      200: {
+        description: 'What is live and what is going on',
+        content: { 'application/json': { schema: productStatus } },
+      },
+      ...problems,
+    },
+  });
+  app.openapi(status, async (context) => {
+    const key = { ...context.req.valid('param'), ...context.req.valid('query') };
+    await catalog.setup(key).catch((error: unknown) => {
+      throw new ApiError(404, error instanceof Error ? error.message : String(error));
+    });
+    const row = await store.products.read(key);
+    const current =
+      row.currentDeployment === null
+        ? null
+        : await store.deployments.read({ ...key, deployment: row.currentDeployment });
+    const watch = current === null ? null : await store.watches.read(current);
+    const timeline = await store.timeline.list({ ...key, limit: 50 });
+    return context.json(
+      {
+        ...key,
+        current: current === null ? null : plain(current),
+        rollback: row.rollback === null ? null : { ...row.rollback, phase: await health.rollbackPhase(key) },
+        pause: activePause(row, Date.now()),
+        lastCheck:
+          watch === null || watch.lastAtMs === null
+            ? null
+            : { atMs: watch.lastAtMs, sentence: sentenceOf(watch) },
+        timeline: plain(timeline),
+      },
+      200,
+    );
+  });
+
+  const products = createRoute({
+    method: 'get',
+    path: '/v1/products',
+    responses: {
+      200: {
+        description: 'Every configured product',
+        content: {
+          'application/json': {
+            schema: z.object({
+              products: z.array(z.object({ product: z.string(), environment: z.string() })),
+            }),
+          },
+        },
+      },
+      ...problems,
+    },
+  });
+  app.openapi(products, async (context) =>
+    context.json(
+      {
+        products: [...(await catalog.products())].map(({ product, environment }) => ({
+          product,
+          environment,
+        })),
+      },
+      200,
+    ),
+  );
+}
+
+type StoredWatch = NonNullable<Awaited<ReturnType<AppOptions['store']['watches']['read']>>>;
+
+function sentenceOf(watch: StoredWatch): string {
+  if (watch.conditions.standing.length > 0)
+    return watch.conditions.standing.map((entry) => entry.reason).join('; ');
+  return watch.services.map((service) => service.verdicts[0]?.reason ?? 'first measurement').join('; ');
+}

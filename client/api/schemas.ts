@@ -1,0 +1,216 @@
+import { z } from '@hono/zod-openapi';
+import { defaultEnvironment, identifierPattern } from '../../domain/identity.ts';
+
+const identifier = (what: string) =>
+  z.string().regex(identifierPattern, {
+    error: (issue) =>
+      `${what} ${JSON.stringify(issue.input)} must start with a lower-case letter or a digit and contain only lower-case letters, digits, ".", "_" and "-", at most 63 characters`,
+  });
+
+const person = z.string().trim().min(1).max(200);
+const words = z.string().trim().min(1).max(2_000);
+
+export const deploymentReport = z
+  .strictObject({
+    product: identifier('product'),
+    environment: identifier('environment').default(defaultEnvironment),
+    deployment: identifier('deployment').optional().describe('default: the releases and the time'),
+    release: identifier('release').optional().describe('for a product with one service'),
+    services: z.record(identifier('service'), identifier('release')).optional().describe('service → release'),
+    deployedAt: z.iso.datetime({ offset: true }).optional().describe('default: now'),
+    good: z
+      .strictObject({ by: person, reason: words })
+      .optional()
+      .describe('a person vouches for the release'),
+  })
+  .refine((report) => (report.release === undefined) !== (report.services === undefined), {
+    error: 'give either release (for a product with one service) or services',
+  })
+  .openapi('DeploymentReport');
+
+export const scope = z.object({ environment: identifier('environment').default(defaultEnvironment) });
+
+export const productPath = z.object({ product: identifier('product') });
+
+export const rollbackRequest = z
+  .strictObject({
+    reason: words.default('no reason given'),
+    to: identifier('release').nullable().default(null),
+    by: person.default('a person'),
+    requestId: z.string().min(1).max(100).optional(),
+  })
+  .openapi('RollbackRequest');
+
+export const pauseRequest = z
+  .strictObject({
+    by: person.default('a person'),
+    reason: words.default('no reason given'),
+    minutes: z
+      .number()
+      .positive()
+      .max(60 * 24 * 30)
+      .optional(),
+    until: z.iso.datetime({ offset: true }).optional(),
+  })
+  .refine((pause) => pause.minutes === undefined || pause.until === undefined, {
+    error: 'give minutes or until, not both',
+  })
+  .openapi('PauseRequest');
+
+export const byRequest = z.strictObject({ by: person.default('a person') }).openapi('ByRequest');
+
+export const commandRequest = z
+  .strictObject({
+    by: person.default('a person'),
+    note: words.optional(),
+    to: identifier('release').nullable().default(null),
+    state: z.enum(['resume', 'stop']).optional(),
+    requestId: z.string().min(1).max(100).optional(),
+  })
+  .openapi('CommandRequest');
+
+export const standingRequest = z
+  .strictObject({
+    standing: z.enum(['good', 'bad']),
+    by: person,
+    reason: words,
+    service: identifier('service').optional(),
+  })
+  .openapi('StandingRequest');
+
+export const reviewRequest = z
+  .strictObject({
+    by: person.default('a person'),
+    verdict: words.default('reviewed'),
+    note: z.string().max(10_000).default(''),
+  })
+  .openapi('ReviewRequest');
+
+export const listQuery = z.object({
+  product: identifier('product').optional(),
+  environment: identifier('environment').optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+});
+
+export const statisticsQuery = z.object({ days: z.coerce.number().int().min(1).max(3_650).default(30) });
+
+const release = z.object({ service: z.string(), release: z.string() });
+
+export const deployment = z
+  .object({
+    product: z.string(),
+    environment: z.string(),
+    deployment: z.string(),
+    services: z.array(release),
+    origin: z.enum(['reported', 'observed', 'rollback']),
+    status: z.enum(['waiting', 'watching', 'ended']),
+    outcome: z.string().nullable(),
+    outcomeReason: z.string().nullable(),
+    deployedAtMs: z.number(),
+    endedAtMs: z.number().nullable(),
+    goodMs: z.number().describe('observed, breach-free traffic served, milliseconds'),
+  })
+  .openapi('Deployment');
+
+export const reported = z
+  .object({
+    deployment,
+    isNew: z.boolean(),
+    notes: z.array(z.string()),
+    workflowId: z.string(),
+    link: z.string().nullable(),
+  })
+  .openapi('Reported');
+
+export const answer = z
+  .object({ accepted: z.boolean(), reason: z.string(), queued: z.boolean().optional() })
+  .openapi('Answer');
+
+export const timelineEntry = z.object({
+  atMs: z.number(),
+  kind: z.string(),
+  text: z.string(),
+  deployment: z.string(),
+  incident: z.string().nullable(),
+});
+
+export const productStatus = z
+  .object({
+    product: z.string(),
+    environment: z.string(),
+    current: deployment.nullable(),
+    rollback: z
+      .object({ id: z.string(), deployment: z.string(), sinceMs: z.number(), phase: z.string().nullable() })
+      .nullable(),
+    pause: z.object({ untilMs: z.number().nullable(), by: z.string(), reason: z.string() }).nullable(),
+    lastCheck: z.object({ atMs: z.number(), sentence: z.string() }).nullable(),
+    timeline: z.array(timelineEntry),
+  })
+  .openapi('ProductStatus');
+
+export const incident = z
+  .object({
+    id: z.string(),
+    product: z.string(),
+    environment: z.string(),
+    deployment: z.string(),
+    status: z.string(),
+    origin: z.string(),
+    reason: z.string(),
+    from: z.array(release),
+    to: z.array(release),
+    openedAtMs: z.number(),
+    endedAtMs: z.number().nullable(),
+    outcome: z.string().nullable(),
+    attempts: z.number(),
+    issue: z.string().nullable(),
+    rootCause: z.string().nullable(),
+    outcomeReason: z.string().nullable(),
+    breachAtMs: z.number(),
+    trafficStoppedAtMs: z.number().nullable(),
+    trafficResumedAtMs: z.number().nullable(),
+    review: z.object({ by: z.string(), verdict: z.string(), note: z.string(), atMs: z.number() }).nullable(),
+  })
+  .openapi('Incident');
+
+export const problem = z.object({ error: z.string() }).openapi('Problem');
+
+export const statistics = z
+  .object({
+    days: z.number(),
+    deployments: z.number(),
+    automaticRollbacks: z.number(),
+    manualRollbacks: z.number(),
+    successRatePercent: z.number().nullable(),
+    causes: z.array(z.object({ cause: z.string(), count: z.number() })),
+    averageRollbackMinutes: z.number().nullable(),
+    timeSavedMinutes: z.number(),
+    downtimeWithoutMinutes: z.number(),
+    downtimeMeasuredMinutes: z.number(),
+    insights: z.array(z.string()),
+    assumptions: z.array(z.string()),
+  })
+  .openapi('Statistics');
+
+export const rollbackPlan = z
+  .object({
+    deployment,
+    services: z.array(
+      z.object({
+        service: z.string(),
+        release: z.string(),
+        candidates: z.array(z.object({ release: z.string(), reason: z.string(), restorable: z.string() })),
+        rejected: z.array(z.object({ release: z.string(), reason: z.string() })),
+      }),
+    ),
+  })
+  .openapi('RollbackPlan');
+
+/** What leaves as JSON, without the `readonly` of domain values. */
+export function plain<Value>(value: Value): Mutable<Value> {
+  return value as Mutable<Value>;
+}
+
+type Mutable<Value> = Value extends string | number | boolean | null | undefined
+  ? Value
+  : { -readonly [Key in keyof Value]: Mutable<Value[Key]> };

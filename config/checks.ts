@@ -1,0 +1,115 @@
+import type { Finding } from './findings.ts';
+import { policyOf } from './policy.ts';
+import type { Env } from './references.ts';
+import type { ConfigFile, ProductSettings } from './schema.ts';
+import type { Path, YamlFile } from './yaml-file.ts';
+
+/** What one key says about another. */
+export interface Checks {
+  readonly problems: readonly Finding[];
+  readonly warnings: readonly Finding[];
+}
+
+export interface Surroundings {
+  /** Without it nothing is said about variables. */
+  readonly env?: Env;
+  /** Where the store is: `postgres://…` or the file of SQLite. Without it nothing is said about it. */
+  readonly store?: string;
+}
+
+export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Surroundings): Checks {
+  const products = Object.entries(file.products ?? {});
+  return {
+    problems: [
+      ...policyProblems(file, yaml, undefined),
+      ...channelProblems(file, yaml),
+      ...products.flatMap(([product]) => policyProblems(file, yaml, product)),
+      ...products.flatMap(([product, settings]) => groupProblems(product, settings, yaml, store)),
+    ],
+    warnings: [
+      ...(env === undefined || env.SMTP_URL ? [] : emailWarnings(file, yaml)),
+      ...products.flatMap(([product, settings]) => memoryWarnings(file, yaml, product, settings)),
+      ...products.flatMap(([product, settings]) => enabledWarnings(file, yaml, product, settings)),
+    ],
+  };
+}
+
+function policyProblems(file: ConfigFile, yaml: YamlFile, product: string | undefined): Finding[] {
+  const own = product === undefined ? null : file.products?.[product]?.policy;
+  if (product !== undefined && own == null) return [];
+  const at: Path = product === undefined ? ['rollback_policy'] : ['products', product, 'policy'];
+  const { monitoring } = policyOf(file, product);
+  const problems: Finding[] = [];
+  if (monitoring.baselineWindowMs >= monitoring.watchMs) {
+    const message = 'found a baseline window as long as the watch; allowed: less than watch_hours';
+    problems.push(yaml.at([...at, 'monitoring', 'baseline_window_minutes'], message));
+  }
+  if (monitoring.blindEscalateMs < monitoring.blindAlertMs) {
+    const message = 'found less than blind_alert_minutes; allowed: that or more';
+    problems.push(yaml.at([...at, 'monitoring', 'blind_escalate_minutes'], message));
+  }
+  const allowed = channelNames(file);
+  const levels = (product === undefined ? file.rollback_policy?.escalation : own?.escalation) ?? [];
+  for (const [index, { notify }] of levels.entries()) {
+    if (allowed.includes(notify)) continue;
+    const message = `found ${JSON.stringify(notify.slice(0, 70))}, which is no channel in use; allowed: ${allowed.join(', ')}`;
+    problems.push(yaml.at([...at, 'escalation', index, 'notify'], message));
+  }
+  return problems;
+}
+
+/** A level that names a channel nobody set up would call nobody. */
+function channelNames(file: ConfigFile): string[] {
+  const { ceo_alert = true, slack_webhook, email, webhooks = [] } = file.rollback_policy?.notifications ?? {};
+  return [
+    'owner',
+    'everyone',
+    'console',
+    ...(ceo_alert && slack_webhook !== undefined ? ['slack'] : []),
+    ...(ceo_alert && email !== undefined ? ['email'] : []),
+    ...webhooks.map(({ name }) => `webhook:${name}`),
+  ];
+}
+
+function channelProblems(file: ConfigFile, yaml: YamlFile): Finding[] {
+  const names = (file.rollback_policy?.notifications?.webhooks ?? []).map(({ name }) => name);
+  return names.flatMap((name, index) => {
+    if (names.indexOf(name) === index) return [];
+    const path = ['rollback_policy', 'notifications', 'webhooks', index, 'name'];
+    return [yaml.at(path, `found ${JSON.stringify(name)} a second time; allowed: a name of its own`)];
+  });
+}
+
+function groupProblems(product: string, settings: ProductSettings, yaml: YamlFile, store?: string): Finding[] {
+  if (settings.worker_group === undefined || store === undefined || /^postgres(ql)?:/.test(store)) return [];
+  const message =
+    `found the worker group ${JSON.stringify(settings.worker_group)} with a SQLite store, which workers on other ` +
+    'hosts cannot reach; allowed: a worker group with a PostgreSQL store';
+  return [yaml.at(['products', product, 'worker_group'], message)];
+}
+
+function emailWarnings(file: ConfigFile, yaml: YamlFile): Finding[] {
+  const message = 'e-mail needs SMTP_URL, which is not set: other channels carry the messages';
+  const { ceo_alert = true, email } = file.rollback_policy?.notifications ?? {};
+  const owners = Object.entries(file.products ?? {}).filter(([, { owner }]) => owner?.email !== undefined);
+  return [
+    ...(ceo_alert && email !== undefined ? [yaml.at(['rollback_policy', 'notifications', 'email'], message)] : []),
+    ...owners.map(([product]) => yaml.at(['products', product, 'owner', 'email'], message)),
+  ];
+}
+
+function memoryWarnings(file: ConfigFile, yaml: YamlFile, product: string, settings: ProductSettings): Finding[] {
+  if (!policyOf(file, product).triggers.memory.enabled) return [];
+  return Object.entries(settings.services).flatMap(([service, { enabled = true, metrics }]) => {
+    if (!enabled || metrics?.memory_limit_mb !== undefined) return [];
+    const shown = metrics?.names?.memory_percent ?? 'memory_usage_percent';
+    const message = `the memory trigger is off for ${product}/${service}: memory_limit_mb is missing, and without it only a metrics page that shows ${shown} is judged`;
+    return [yaml.at(['products', product, 'services', service, 'metrics'], message, 'key')];
+  });
+}
+
+function enabledWarnings(file: ConfigFile, yaml: YamlFile, product: string, settings: ProductSettings): Finding[] {
+  if (file.rollback_policy?.enabled !== false || settings.policy?.enabled !== true) return [];
+  const message = `${product} is still rolled back automatically, although rollback_policy.enabled is false`;
+  return [yaml.at(['products', product, 'policy', 'enabled'], message)];
+}
