@@ -9,7 +9,7 @@ export function policyOf(file: ConfigFile, product?: string): Policy {
 
 /** `override` over `base`, mapping by mapping; a list replaces a list. */
 function merged<Settings extends object>(base: Settings, override: Settings): Settings {
-  const result: Record<string, unknown> = { ...base };
+  const result = { ...base } as Record<string, unknown>;
   for (const [key, value] of Object.entries(override)) {
     if (value === undefined || value === null) continue;
     const below = result[key];

@@ -20,7 +20,7 @@ function problemsOf(issue: Issue, above: Path, yaml: YamlFile): Finding[] {
       return issue.keys.map((key) => yaml.at([...path, key], unknownKey(key, issue.message), 'key'));
     case 'invalid_key': {
       const allowed = issue.issues[0]?.message ?? issue.message;
-      return [yaml.at(path, unknownKey(String(path.at(-1)), allowed), 'key')];
+      return [yaml.at(path, `found ${JSON.stringify(path.at(-1))}; allowed: ${allowed}`, 'key')];
     }
     case 'invalid_union': {
       // Of several shapes, the one that was meant is the one whose outer type fits.
@@ -35,7 +35,7 @@ function problemsOf(issue: Issue, above: Path, yaml: YamlFile): Finding[] {
 
 function unknownKey(key: string, allowed: string): string {
   const close = nearest(key, allowed.split(', '));
-  const meant = close === null ? '' : `, did you mean "${close}"?`;
+  const meant = close === null ? '' : ` (did you mean "${close}"?)`;
   return `found the unknown key ${JSON.stringify(key)}${meant}; allowed: ${allowed}`;
 }
 

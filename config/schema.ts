@@ -72,7 +72,11 @@ function email(description: string) {
   return z.string(allowed).regex(/@|\$\{/, allowed).describe(description);
 }
 
-/** A key that only looks numeric to YAML would be surprising later: values are text, in quotes where needed. */
+/** The message for an unknown kind is the list of kinds. */
+function kinds(known: string) {
+  return { error: (issue: { readonly code?: string }) => (issue.code === 'invalid_type' ? `kind: ${known}` : known) };
+}
+
 function texts(description: string) {
   return z.array(z.string('text'), 'a list of texts').min(1, 'a list of at least one text').describe(description);
 }
@@ -264,7 +268,7 @@ const deployTarget = z
         time_limit_seconds: duration('seconds', 'For each command', 300 * second).optional(),
       }),
     ],
-    'local-process, command',
+    kinds('local-process, command'),
   )
   .describe('Where the service runs. {service}, {release} and {key} are replaced within arguments of commands.');
 
@@ -297,7 +301,7 @@ const serviceSettings = mapping({
           }),
         }),
       ],
-      'scrape',
+      kinds('scrape'),
     )
     .describe('Where errors, latency and memory are read.')
     .optional(),
@@ -315,7 +319,7 @@ const serviceSettings = mapping({
           token_file: text('Holds its token', 'a file'),
         }),
       ],
-      'proxy',
+      kinds('proxy'),
     )
     .describe('What stands before the service. Absent: a rollback leaves traffic alone.')
     .optional(),
@@ -328,7 +332,7 @@ const serviceSettings = mapping({
           paths: texts('Paths or globs; {service} is replaced'),
         }),
       ],
-      'files',
+      kinds('files'),
     )
     .describe('Where incident reports quote from.')
     .optional(),
@@ -342,7 +346,7 @@ const serviceSettings = mapping({
           ref: text('Tag, branch or commit of a release, like v{release}; default {release}').optional(),
         }),
       ],
-      'git',
+      kinds('git'),
     )
     .describe('What an incident report says was deployed.')
     .optional(),
@@ -406,7 +410,12 @@ export const configSchema = mapping({
     .partialRecord(
       z.enum(triggersAndCauses, triggersAndCauses.join(', ')),
       assignment,
-      'a mapping from triggers and causes to github, label and role',
+      {
+        error: ({ code }) =>
+          code === 'unrecognized_keys'
+            ? triggersAndCauses.join(', ')
+            : 'a mapping from triggers and causes to github, label and role',
+      },
     )
     .nullish()
     .describe('Who gets an incident by its cause or trigger; default the support engineer.'),

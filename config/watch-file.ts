@@ -49,6 +49,10 @@ async function attempt(work: () => void | Promise<void>): Promise<boolean> {
 
 /** Polled rather than subscribed to: file events get lost on network file systems and in containers. */
 function signatureOf(file: string): string | null {
-  const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
-  return stat === undefined ? null : `${stat.mtimeNs}/${stat.size}/${stat.ino}`;
+  try {
+    const { mtimeNs, size, ino } = statSync(file, { bigint: true });
+    return `${mtimeNs}/${size}/${ino}`;
+  } catch {
+    return null;
+  }
 }

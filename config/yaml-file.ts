@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
+import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
 import type { Finding } from './findings.ts';
 
 export type Path = readonly (string | number)[];
@@ -96,10 +96,10 @@ function textsOf(document: Document): { path: Path; text: string }[] {
 
 /** The ancestors that `visit` gives: the document, then collections with the pairs between them. */
 function pathOf(ancestors: readonly (Document | Node | Pair)[]): Path {
-  return ancestors.flatMap((ancestor, index) => {
+  return ancestors.flatMap((ancestor, index): Path => {
     const next = ancestors[index + 1];
     if (isSeq(ancestor) && next !== undefined) return [ancestor.items.indexOf(next)];
-    return 'key' in ancestor ? [nameOf(ancestor)] : [];
+    return isPair(ancestor) ? [nameOf(ancestor)] : [];
   });
 }
 
@@ -108,11 +108,13 @@ function offsetOf(document: Document, path: Path, where: 'key' | 'value'): numbe
   let offset = startOf(node) ?? 0;
   for (const [index, part] of path.entries()) {
     const inside = isAlias(node) ? node.resolve(document) : node;
-    if (isSeq(inside)) node = inside.items[Number(part)];
-    else if (isMap(inside)) {
+    if (isSeq(inside)) {
+      node = inside.items[Number(part)];
+      offset = startOf(node) ?? offset;
+    } else if (isMap(inside)) {
       const pair = inside.items.findLast((item) => nameOf(item) === String(part));
       if (pair === undefined) return offset;
-      // What is missing in a mapping is reported at the key of that mapping.
+      // What is missing in a mapping is reported where that mapping is named.
       offset = startOf(pair.key) ?? offset;
       node = pair.value;
     } else return offset;

@@ -1,7 +1,7 @@
 import type { NativeConnection } from '@temporalio/worker';
 
-/** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API. */
-const keyword = 2;
+/** INDEXED_VALUE_TYPE_KEYWORD of Temporal's API; the enum itself is in a package that we do not depend on. */
+const keyword = 2 as never;
 
 /** The search attributes that tell a deployment's story in lists of the Temporal Web UI. */
 export const searchAttributeNames = [
@@ -22,7 +22,7 @@ export async function registerSearchAttributes(connection: Services, namespace: 
   try {
     const known = await connection.operatorService.listSearchAttributes({ namespace }).then(
       ({ customAttributes }) => Object.keys(customAttributes ?? {}),
-      () => [],
+      (): string[] => [],
     );
     const missing = searchAttributeNames.filter((name) => !known.includes(name));
     if (missing.length === 0) return true;

@@ -1,6 +1,12 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import {
+  type ActivityInboundCallsInterceptor,
+  bundleWorkflowCode,
+  type NativeConnection,
+  Worker,
+  type WorkflowBundle,
+} from '@temporalio/worker';
 import {
   createCheckActivities,
   createControlActivities,
@@ -16,6 +22,8 @@ export interface WorkersOptions {
   readonly workflowBundle: WorkflowBundle;
   /** Central workers run everything; those of a group only what touches its hosts. */
   readonly group?: string;
+  /** Measures activities, by name. */
+  readonly interceptor?: (activity: string) => ActivityInboundCallsInterceptor;
   /** Longest that a standby worker waits for a dead one's sticky queue; 10 s by default, too long for us. */
   readonly stickyTimeoutMs?: number;
 }
@@ -23,7 +31,14 @@ export interface WorkersOptions {
 /** Makes the workers of this process: `control` and `watch`, so that load on one never delays the other. */
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { connection, namespace, dependencies, group } = options;
-  const common = { connection, namespace, shutdownGraceTime: '15s', shutdownForceTime: '60s' };
+  const { interceptor } = options;
+  const common = {
+    connection,
+    namespace,
+    shutdownGraceTime: '15s',
+    shutdownForceTime: '60s',
+    interceptors: interceptor === undefined ? {} : { activity: [activityInterceptor(interceptor)] },
+  } as const;
   const queue = (name: string) => (group === undefined ? name : `${name}/${group}`);
   const reach = createReachActivities(dependencies);
   const control = await Worker.create({
@@ -42,6 +57,12 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     maxConcurrentActivityTaskExecutions: 200,
   });
   return [control, watch];
+}
+
+function activityInterceptor(interceptor: (activity: string) => ActivityInboundCallsInterceptor) {
+  return (context: { info: { activityType: string } }) => ({
+    inbound: interceptor(context.info.activityType),
+  });
 }
 
 /** Bundles the workflows: built ones from dist/, else the TypeScript sources. */

@@ -19,7 +19,11 @@ export function createPayments(url) {
 
 async function post(url, body) {
   try {
-    return await fetch(url, { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(2_000) });
+    return await fetch(url, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(2_000),
+    });
   } catch (cause) {
     throw new PaymentError(`payments do not answer: ${cause.cause?.code ?? cause.message}`, { cause });
   }

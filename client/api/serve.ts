@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
+import { serve } from '@hono/node-server';
+import { Client } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
+import type { Catalog } from '../../activities/dependencies.ts';
+import type { Store } from '../../adapters/store/store.ts';
+import { rollbackWorkflowId } from '../../domain/identity.ts';
+import { statusQuery } from '../../workflows/messages.ts';
+import { createApp, type Health } from './app.ts';
+import { createOperations, type Operations } from './operations.ts';
+
+export interface ServeOptions {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly searchAttributes: boolean;
+  readonly temporalUi: string | null;
+  readonly token: string;
+  readonly host: string;
+  readonly port: number;
+  /** What is wrong with the system itself, one sentence each. */
+  readonly problems: () => Promise<string[]>;
+}
+
+export interface RunningApi {
+  readonly url: string;
+  readonly operations: Operations;
+  close(): Promise<void>;
+}
+
+/** Serves the API. Binds to loopback unless a host is given. */
+export async function serveApi(options: ServeOptions): Promise<RunningApi> {
+  const { connection, namespace, store, catalog, searchAttributes, temporalUi, token } = options;
+  const client = new Client({ connection, namespace });
+  const operations = createOperations({ client, store, catalog, searchAttributes });
+  const health: Health = {
+    problems: options.problems,
+    ready: async () => ({
+      store: await answers(() => store.check()),
+      temporal: await answers(() => connection.workflowService.getSystemInfo({})),
+    }),
+    rollbackPhase: async (key) =>
+      client.workflow
+        .getHandle(rollbackWorkflowId(key))
+        .query(statusQuery)
+        .then(
+          ({ phase }) => phase,
+          () => null,
+        ),
+  };
+  const app = createApp({ operations, store, catalog, token, temporalUi, health });
+  const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
+    const started = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, () =>
+      resolve(started),
+    );
+    started.once('error', reject);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://${options.host}:${port}`,
+    operations,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        if ('closeAllConnections' in server) server.closeAllConnections();
+      }),
+  };
+}
+
+async function answers(ask: () => Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), 3_000);
+  });
+  const asked = ask().then(
+    () => true,
+    () => false,
+  );
+  const result = await Promise.race([asked, late]);
+  clearTimeout(timer);
+  return result;
+}
+
+/** The API's bearer token, made at first start; the file is for its owner's eyes only. */
+export async function readOrMakeToken(file: string): Promise<string> {
+  const known = await readFile(file, 'utf8').catch(() => null);
+  if (known !== null && known.trim() !== '') return known.trim();
+  const token = randomBytes(32).toString('base64url');
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(file, `${token}\n`, { mode: 0o600, flag: 'wx' }).catch(
+    async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    },
+  );
+  return (await readFile(file, 'utf8')).trim();
+}

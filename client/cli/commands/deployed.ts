@@ -1,0 +1,50 @@
+import { releaseNames } from '../../../domain/deployment.ts';
+import { apiClient, type CommonOptions, print, scopeOf, whoAmI } from '../context.ts';
+import { CommandFailure, exitCode } from '../exit-codes.ts';
+
+interface Options extends CommonOptions {
+  readonly id?: string;
+  readonly at?: string;
+  readonly good?: string;
+}
+
+/** `orchestrator deployed PRODUCT RELEASE` or `SERVICE=RELEASE,…`. */
+export async function deployed([product, releases]: string[], options: Options): Promise<void> {
+  const answer = await apiClient(options).reportDeployment({
+    ...scopeOf(product as string, options),
+    ...releasesOf(releases as string),
+    ...(options.id === undefined ? {} : { deployment: options.id }),
+    ...(options.at === undefined ? {} : { deployedAt: timeOf(options.at) }),
+    ...(options.good === undefined ? {} : { good: { by: whoAmI(), reason: options.good } }),
+  });
+  const { deployment, isNew, notes, link } = answer;
+  const lines = [
+    `${isNew ? 'Recorded' : 'Known already'}: ${deployment.deployment} of ${deployment.product}, ${releaseNames(deployment.services)}, ${deployment.status}`,
+    ...notes,
+    ...(link === null ? [] : [`Story: ${link}`]),
+  ];
+  print(options, answer, lines.join('\n'));
+}
+
+function releasesOf(text: string): { release: string } | { services: Record<string, string> } {
+  if (!text.includes('=')) return { release: text };
+  const pairs = text.split(',').map((pair) => pair.split('='));
+  const wrong = pairs.find((pair) => pair.length !== 2 || pair.includes(''));
+  if (wrong !== undefined) {
+    throw new CommandFailure(
+      exitCode.usage,
+      `${JSON.stringify(text)}: found ${JSON.stringify(wrong.join('='))}, allowed are RELEASE or SERVICE=RELEASE,SERVICE=RELEASE`,
+    );
+  }
+  return { services: Object.fromEntries(pairs as [string, string][]) };
+}
+
+function timeOf(text: string): string {
+  const atMs = Date.parse(text);
+  if (Number.isNaN(atMs))
+    throw new CommandFailure(
+      exitCode.usage,
+      `--at ${JSON.stringify(text)} is not a time, allowed is ISO 8601 such as 2026-01-26T10:00:00Z`,
+    );
+  return new Date(atMs).toISOString();
+}

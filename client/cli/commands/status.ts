@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { releaseNames } from '../../../domain/deployment.ts';
+import { shortDuration } from '../../../domain/detection/verdict.ts';
+import { clockTime, timelineLine } from '../../../domain/timeline.ts';
+import { apiClient, type CommonOptions, print, scopeOf } from '../context.ts';
+import { CommandFailure, exitCode } from '../exit-codes.ts';
+
+interface Options extends CommonOptions {
+  readonly watch?: boolean;
+  readonly timeout?: string;
+}
+
+type Client = ReturnType<typeof apiClient>;
+type Status = Awaited<ReturnType<Client['status']>>;
+
+/** Without a product: every product in one line. */
+export async function status([product]: string[], options: Options): Promise<void> {
+  const client = apiClient(options);
+  if (product === undefined) return overview(client, options);
+  if (options.watch) return follow(client, product, options);
+  const found = await client.status(scopeOf(product, options));
+  print(options, found, describe(found));
+}
+
+async function overview(client: Client, options: Options): Promise<void> {
+  const { products } = await client.products();
+  const all = await Promise.all(products.map((key) => client.status(key)));
+  print(options, all, all.length === 0 ? 'No products are configured.' : all.map(oneLine).join('\n'));
+}
+
+function oneLine(found: Status): string {
+  const name = found.environment === 'production' ? found.product : `${found.product} (${found.environment})`;
+  if (found.current === null) return `${name}: no deployment known`;
+  return `${name}: ${releaseNames(found.current.services)}, ${stateOf(found)}`;
+}
+
+function stateOf({ current, rollback, pause }: Status): string {
+  if (rollback !== null) return `rollback ${rollback.id} running (${rollback.phase ?? 'no worker answers'})`;
+  const paused = pause === null ? '' : `, automatic rollback paused by ${pause.by}`;
+  return `${current?.outcome ?? current?.status ?? 'unknown'}${paused}`;
+}
+
+function describe(found: Status): string {
+  const { current, lastCheck, pause, timeline } = found;
+  const lines = [oneLine(found)];
+  if (current !== null)
+    lines.push(
+      `  deployment ${current.deployment}, since ${new Date(current.deployedAtMs).toISOString()} (${shortDuration(Date.now() - current.deployedAtMs)})`,
+    );
+  if (current?.outcomeReason) lines.push(`  ${current.outcomeReason}`);
+  if (lastCheck !== null) lines.push(`  last check ${clockTime(lastCheck.atMs)}: ${lastCheck.sentence}`);
+  if (pause !== null)
+    lines.push(
+      `  paused by ${pause.by} ${pause.untilMs === null ? 'until resumed' : `until ${new Date(pause.untilMs).toISOString()}`}: ${pause.reason}`,
+    );
+  if (timeline.length > 0) lines.push('', 'Timeline (UTC):', ...timeline.slice(-20).map(timelineLine));
+  return lines.join('\n');
+}
+
+/** Prints what happens as it happens, until the deployment that was current at the start has ended. */
+async function follow(client: Client, product: string, options: Options): Promise<void> {
+  const scope = scopeOf(product, options);
+  const first = await client.status(scope);
+  if (first.current === null)
+    throw new CommandFailure(exitCode.notFound, `no deployment of ${product} is known`);
+  const { deployment } = first.current;
+  const endMs =
+    options.timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + Number(options.timeout) * 1_000;
+  const shown = new Set<string>();
+  for (;;) {
+    const found = await client.deployment({ ...scope, deployment });
+    for (const entry of found.timeline) {
+      const line = timelineLine(entry);
+      if (shown.has(`${entry.atMs}${entry.text}`)) continue;
+      shown.add(`${entry.atMs}${entry.text}`);
+      print(options, entry, line);
+    }
+    const { outcome, outcomeReason } = found.deployment;
+    if (outcome !== null) {
+      print(options, found.deployment, `${deployment} ended: ${outcome} (${outcomeReason ?? ''})`);
+      if (outcome === 'rolled_back' || outcome === 'needs_attention') process.exitCode = exitCode.degraded;
+      return;
+    }
+    if (Date.now() > endMs)
+      throw new CommandFailure(exitCode.timeout, `${deployment} has not ended after ${options.timeout} s`);
+    await sleep(1_000);
+  }
+}

@@ -1,0 +1,105 @@
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Catalog } from '../../activities/dependencies.ts';
+import { openStore, type Store } from '../../adapters/store/store.ts';
+import { findConfigFile } from '../../config/find-config-file.ts';
+import { type Config, loadConfig, parseConfig } from '../../config/load.ts';
+import { watchConfigFile } from '../../config/watch-file.ts';
+import { controlQueue, watchQueue } from '../../domain/queues.ts';
+import { createCatalog } from '../../worker/catalog.ts';
+import { type CommonOptions, dataFolder } from './context.ts';
+
+/** Store, configuration and catalog of this process: what `up`, `doctor` and `rollback --direct` have in common. */
+export interface System {
+  readonly folder: string;
+  readonly config: Config;
+  readonly store: Store;
+  readonly catalog: Catalog;
+  /** What to mind, one line each. */
+  readonly warnings: readonly string[];
+  watchdogUrl(): string | null;
+  close(): Promise<void>;
+}
+
+export function storeLocation(folder: string): string {
+  return process.env.ORCHESTRATOR_STORE ?? join(folder, 'store.db');
+}
+
+/** Loads the configuration, opens the store and saves the policy as its newest version. */
+export async function openSystem(options: CommonOptions): Promise<System> {
+  const folder = dataFolder(options);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
+  const location = storeLocation(folder);
+  const file = findConfigFile({ flag: options.config, env: process.env, cwd: process.cwd() });
+  const { config, warnings } = await loadConfig({ file, env: process.env, store: location });
+  const store = await openStore(location);
+  await store.policies.save(config.source, Date.now());
+  return {
+    folder,
+    config,
+    store,
+    catalog: catalogOver(store, file, folder),
+    warnings: warnings.map((warning) => `${warning.file}:${warning.line}: ${warning.message}`),
+    watchdogUrl: () => {
+      const url = config.data.rollback_policy?.watchdog_url;
+      return url === undefined ? null : config.text(url, process.env);
+    },
+    close: () => store.close(),
+  };
+}
+
+export function catalogOver(store: Store, file: string, folder: string): Catalog {
+  return createCatalog({
+    read: async () => {
+      const newest = await store.policies.newest();
+      return newest === null ? null : { ...newest, file };
+    },
+    env: process.env,
+    incidentsFolder: join(folder, 'incidents'),
+    queues: { control: controlQueue, watch: watchQueue },
+    stdout: process.stdout,
+  });
+}
+
+/** Takes changes of the file into the store; a bad new version keeps the old one, and people are told. Returns a stop function. */
+export function reloadOnChange({ config, store, catalog, folder }: System, logger: Logger): () => void {
+  return watchConfigFile(config.file, async () => {
+    const source = await readFile(config.file, 'utf8');
+    const { config: changed, problems } = parseConfig(source, {
+      file: config.file,
+      env: process.env,
+      store: storeLocation(folder),
+    });
+    if (changed !== null && problems.length === 0) {
+      const saved = await store.policies.save(source, Date.now());
+      logger.info(`configuration reloaded, version ${saved.version}`);
+      return;
+    }
+    const text = problems.map((problem) => `${problem.file}:${problem.line}: ${problem.message}`).join('\n');
+    logger.error(`the changed configuration is not valid, the version before it stays in force:\n${text}`);
+    await tellOwners(catalog, text);
+  });
+}
+
+async function tellOwners(catalog: Catalog, text: string): Promise<void> {
+  const atMs = Date.now();
+  for (const key of await catalog.products()) {
+    const setup = await catalog.setup(key);
+    const message = {
+      ...key,
+      key: `config/${atMs}/${key.product}`,
+      severity: 'warning' as const,
+      title: 'The changed configuration is not valid',
+      text: `The version before it stays in force.\n${text}`,
+      facts: [],
+      commands: [],
+      links: [],
+      atMs,
+    };
+    await Promise.allSettled(
+      setup.notifiers('owner').map((channel) => channel.send(message, AbortSignal.timeout(15_000))),
+    );
+  }
+}

@@ -1,0 +1,6 @@
+export {
+  type ClientOptions,
+  createRollbackClient,
+  RollbackApiError,
+  type RollbackClient,
+} from './rollback-client.ts';

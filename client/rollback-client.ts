@@ -1,0 +1,144 @@
+import type { z } from '@hono/zod-openapi';
+import type {
+  answer,
+  commandRequest,
+  deployment,
+  deploymentReport,
+  incident,
+  pauseRequest,
+  productStatus,
+  reported,
+  reviewRequest,
+  rollbackPlan,
+  rollbackRequest,
+  standingRequest,
+  statistics,
+  timelineEntry,
+} from './api/schemas.ts';
+
+export interface ClientOptions {
+  /** E.g. `http://127.0.0.1:4600`. */
+  readonly url: string;
+  readonly token: string;
+  /** Whole time for one request, milliseconds; default 15,000. */
+  readonly timeoutMs?: number;
+}
+
+type Body<Schema extends z.ZodType> = z.input<Schema>;
+type Result<Schema extends z.ZodType> = z.output<Schema>;
+
+export interface Scope {
+  readonly product: string;
+  readonly environment?: string;
+}
+
+/** The API refused, or could not be reached (`status` 0). */
+export class RollbackApiError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RollbackApiError';
+    this.status = status;
+  }
+}
+
+/** The typed client for pipelines; the CLI and nothing else of ours talks to the API through it. */
+export function createRollbackClient(options: ClientOptions) {
+  const send = createSender(options);
+  const at = ({ product }: Scope, what = '') => `/v1/products/${encodeURIComponent(product)}${what}`;
+  const query = ({ environment }: Scope) => (environment === undefined ? {} : { environment });
+  return {
+    reportDeployment: (body: Body<typeof deploymentReport>) =>
+      send<Result<typeof reported>>('POST', '/v1/deployments', {}, body),
+    deployments: (filter: { product?: string; environment?: string; limit?: number } = {}) =>
+      send<{ deployments: Result<typeof deployment>[] }>('GET', '/v1/deployments', filter),
+    deployment: (scope: Scope & { deployment: string }) =>
+      send<{ deployment: Result<typeof deployment>; timeline: Result<typeof timelineEntry>[] }>(
+        'GET',
+        `/v1/deployments/${encodeURIComponent(scope.product)}/${encodeURIComponent(scope.deployment)}`,
+        query(scope),
+      ),
+    products: () => send<{ products: { product: string; environment: string }[] }>('GET', '/v1/products', {}),
+    status: (scope: Scope) => send<Result<typeof productStatus>>('GET', at(scope), query(scope)),
+    rollback: (scope: Scope, body: Body<typeof rollbackRequest>) =>
+      send<Result<typeof answer>>('POST', at(scope, '/rollback'), query(scope), body, [409]),
+    planRollback: (scope: Scope) =>
+      send<Result<typeof rollbackPlan>>('GET', at(scope, '/rollback'), query(scope)),
+    pause: (scope: Scope, body: Body<typeof pauseRequest>) =>
+      send<Result<typeof answer>>('POST', at(scope, '/pause'), query(scope), body),
+    resume: (scope: Scope, by?: string) =>
+      send<Result<typeof answer>>('POST', at(scope, '/resume'), query(scope), by === undefined ? {} : { by }),
+    command: (scope: Scope, name: CommandName, body: Body<typeof commandRequest> = {}) =>
+      send<Result<typeof answer>>('POST', at(scope, `/${name}`), query(scope), body, [409]),
+    setStanding: (scope: Scope, release: string, body: Body<typeof standingRequest>) =>
+      send<Result<typeof answer>>(
+        'POST',
+        at(scope, `/releases/${encodeURIComponent(release)}`),
+        query(scope),
+        body,
+      ),
+    incidents: (filter: { product?: string; environment?: string; limit?: number } = {}) =>
+      send<{ incidents: Result<typeof incident>[] }>('GET', '/v1/incidents', filter),
+    incident: (id: string) =>
+      send<{
+        incident: Result<typeof incident>;
+        report: Record<string, unknown> | null;
+        timeline: Result<typeof timelineEntry>[];
+      }>('GET', `/v1/incidents/${encodeURIComponent(id)}`, {}),
+    review: (id: string, body: Body<typeof reviewRequest>) =>
+      send<Result<typeof answer>>('POST', `/v1/incidents/${encodeURIComponent(id)}/review`, {}, body, [409]),
+    statistics: (days = 30) => send<Result<typeof statistics>>('GET', '/v1/statistics', { days }),
+    health: () => send<{ healthy: boolean; problems: string[] }>('GET', '/healthz', {}, undefined, [503]),
+    ready: () => send<{ store: boolean; temporal: boolean }>('GET', '/readyz', {}, undefined, [503]),
+  };
+}
+
+export type RollbackClient = ReturnType<typeof createRollbackClient>;
+export type CommandName = 'acknowledge' | 'retry' | 'resolve' | 'abort' | 'handover' | 'traffic';
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
+  return async function send<Answer>(
+    method: 'GET' | 'POST',
+    path: string,
+    query: Query,
+    body?: unknown,
+    alsoAnswers: readonly number[] = [],
+  ): Promise<Answer> {
+    const target = new URL(path, url);
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) target.searchParams.set(name, String(value));
+    const request: RequestInit = {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    };
+    const response = await fetch(target, request).catch((error: unknown) => {
+      throw new RollbackApiError(0, `the API at ${url} does not answer: ${causeOf(error)}`, { cause: error });
+    });
+    const text = await response.text();
+    const answer = parse(text);
+    if (response.ok || alsoAnswers.includes(response.status)) return answer as Answer;
+    const reason = (answer as { error?: string } | null)?.error ?? text.slice(0, 500);
+    throw new RollbackApiError(response.status, reason);
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return cause instanceof Error ? cause.message || cause.name : String(cause);
+}

@@ -1,0 +1,180 @@
+import type { Writable } from 'node:stream';
+import type { Catalog, ProductSetup } from '../activities/dependencies.ts';
+import { within } from '../activities/within.ts';
+import { createFolderIssues } from '../adapters/issues/folder-issues.ts';
+import { createGitHubIssues } from '../adapters/issues/github-issues.ts';
+import type { IssueTracker } from '../adapters/issues/issue-tracker.ts';
+import { ConfigError, configError } from '../config/findings.ts';
+import { type Config, parseConfig } from '../config/load.ts';
+import { policyOf } from '../config/policy.ts';
+import type { Env } from '../config/references.ts';
+import type { ProductSettings } from '../config/schema.ts';
+import { defaultEnvironment, type ProductKey, productName } from '../domain/identity.ts';
+import { createChannels } from './channels.ts';
+import { serviceAdapters, type Written } from './service-adapters.ts';
+
+/** A version of the configuration as the store has it. */
+export interface ConfigVersion {
+  readonly version: number;
+  readonly source: string;
+  /** Where the text came from: relative paths start at its folder. */
+  readonly file: string;
+}
+
+export interface CatalogOptions {
+  /** The newest version, or `null` while there is none. */
+  read(): Promise<ConfigVersion | null>;
+  readonly env: Env;
+  /** Where reports go when the file does not say; an absolute path. */
+  readonly incidentsFolder: string;
+  readonly queues: { readonly control: string; readonly watch: string };
+  /** Takes messages to people where no channel is configured, and what is wrong with a version. */
+  readonly stdout: Writable;
+}
+
+/** How long the store may take; after that the last known version holds. */
+const patienceMs = 2_000;
+
+/** The products of the newest valid version of the configuration, each with its adapters. */
+export function createCatalog(options: CatalogOptions): Catalog {
+  let seen: ConfigVersion | null = null;
+  let setups: readonly ProductSetup[] | null = null;
+  let reading: Promise<ConfigVersion | null> | null = null;
+
+  async function newest(): Promise<readonly ProductSetup[]> {
+    // Thousands of monitors ask at once: one answer serves them all.
+    reading ??= within(patienceMs, 'the store', () => options.read()).finally(() => {
+      reading = null;
+    });
+    try {
+      const found = await reading;
+      if (found !== null) take(found);
+    } catch (error) {
+      // A store that is down must not hold up a rollback.
+      if (setups === null) throw error;
+    }
+    if (setups !== null) return setups;
+    if (seen === null) throw new ConfigError('no configuration has been stored yet; load one with --config');
+    throw configError(parseConfig(seen.source, { file: seen.file }).problems);
+  }
+
+  function take(found: ConfigVersion): void {
+    if (seen?.version === found.version && seen.source === found.source && seen.file === found.file) return;
+    seen = found;
+    const { config, problems } = parseConfig(found.source, { file: found.file });
+    if (config !== null && problems.length === 0) setups = setupsOf(config, found.version, options);
+    else options.stdout.write(rejection(found.version, setups, configError(problems)));
+  }
+
+  return {
+    async setup(key) {
+      const known = await newest();
+      const found = known.find(
+        ({ product, environment }) => product === key.product && environment === key.environment,
+      );
+      if (found !== undefined) return found;
+      const names = known.map(productName).join(', ') || 'none';
+      throw new Error(`unknown product ${productName(key)}; known: ${names}`);
+    },
+    async products() {
+      return (await newest()).map(({ product, environment }): ProductKey => ({ product, environment }));
+    },
+  };
+}
+
+function rejection(version: number, kept: readonly ProductSetup[] | null, error: ConfigError): string {
+  const instead = kept === null ? '' : '; the version before it stays in force';
+  return `version ${version} of the configuration is not valid${instead}:\n${error.message}\n`;
+}
+
+function setupsOf(config: Config, version: number, options: CatalogOptions): ProductSetup[] {
+  const products = Object.entries(config.data.products ?? {});
+  const shared = { issues: issuesOf(config, options.env), incidentsFolder: folderOf(config, options) };
+  return products.map(([product, settings]) => ({
+    product,
+    environment: settings.environment ?? defaultEnvironment,
+    policy: policyOf(config.data, product),
+    policyVersion: version,
+    owner: known(config, settings.owner?.name, options.env) ?? 'the owner',
+    services: servicesOf(config, settings, options.env),
+    notifiers: createChannels(config, settings, options),
+    ...shared,
+    assigneesFor: (cause) => assigneesFor(config, settings, cause, options.env),
+    targetQueue: queueOf(options.queues.control, settings),
+    watchQueue: queueOf(options.queues.watch, settings),
+  }));
+}
+
+function servicesOf(config: Config, settings: ProductSettings, env: Env) {
+  const written: Written = { text: (text) => config.text(text, env), path: (text) => config.path(text, env) };
+  return Object.entries(settings.services)
+    .filter(([, { enabled = true }]) => enabled)
+    .map(([service, serviceSettings]) => serviceAdapters(service, serviceSettings, written));
+}
+
+/** A worker group has queues of its own, for the steps that need its network. */
+function queueOf(queue: string, { worker_group: group }: ProductSettings): string {
+  return group === undefined ? queue : `${queue}/${group}`;
+}
+
+function issuesOf({ data, text }: Config, env: Env): IssueTracker | null {
+  if (data.github == null) return null;
+  const { owner, repo, token, base_url: baseUrl } = data.github;
+  try {
+    return createGitHubIssues({
+      owner: text(owner, env),
+      repo: text(repo, env),
+      token: text(token, env),
+      baseUrl: baseUrl === undefined ? undefined : text(baseUrl, env),
+    });
+  } catch (error) {
+    if (error instanceof ConfigError) return null;
+    throw error;
+  }
+}
+
+function folderOf(config: Config, { env, incidentsFolder }: CatalogOptions): IssueTracker {
+  const written = config.data.incidents_folder;
+  try {
+    return createFolderIssues({
+      folder: written === undefined ? incidentsFolder : config.path(written, env),
+    });
+  } catch (error) {
+    // A report in another place is better than none.
+    if (error instanceof ConfigError) return createFolderIssues({ folder: incidentsFolder });
+    throw error;
+  }
+}
+
+const supportEngineer = 'Support Engineer';
+
+function assigneesFor(config: Config, { owner }: ProductSettings, cause: string, env: Env) {
+  const { assign, support_engineer: support } = config.data;
+  const text = (written: string | undefined) => known(config, written, env);
+  const assigned = Object.entries(assign ?? {}).find(([key]) => key === cause)?.[1];
+  if (assigned !== undefined) {
+    const [github, label, role] = [text(assigned.github), text(assigned.label), text(assigned.role)];
+    return {
+      assignees: listOf(github),
+      labels: listOf(label),
+      role: role ?? github ?? label ?? supportEngineer,
+    };
+  }
+  if (typeof support === 'string')
+    return { assignees: [], labels: [], role: text(support) ?? supportEngineer };
+  const assignee = text(support === undefined ? owner?.github : support.github);
+  return { assignees: listOf(assignee), labels: [], role: text(support?.name) ?? supportEngineer };
+}
+
+/** The text, or `undefined` where it is left out or one of its variables is not set. */
+function known(config: Config, written: string | undefined, env: Env): string | undefined {
+  try {
+    return written === undefined ? undefined : config.text(written, env);
+  } catch {
+    return undefined;
+  }
+}
+
+function listOf(value: string | undefined): string[] {
+  return value === undefined ? [] : [value];
+}

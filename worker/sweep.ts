@@ -1,0 +1,140 @@
+import type { NativeConnection } from '@temporalio/worker';
+import type { Catalog } from '../activities/dependencies.ts';
+import type { Store } from '../adapters/store/store.ts';
+import { shortDuration } from '../domain/detection/verdict.ts';
+import { type DeploymentKey, type ProductKey, productName, rollbackWorkflowId } from '../domain/identity.ts';
+import type { Message } from '../domain/message.ts';
+
+export interface SweepOptions {
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly connection: Pick<NativeConnection, 'workflowService'>;
+  readonly namespace: string;
+  /** Called each minute while every watched deployment has a fresh tick. */
+  readonly watchdogUrl: () => string | null;
+  readonly now?: () => number;
+}
+
+export interface StaleWatch extends DeploymentKey {
+  readonly silentMs: number;
+}
+
+/** How many check intervals a watched deployment may be silent. */
+const intervalsAllowed = 3;
+
+/** Looks after the system itself: rollbacks that hold a product without running, and deployments that nobody watches. */
+export function createSweep(options: SweepOptions) {
+  const { store, catalog, connection, namespace } = options;
+  const now = options.now ?? Date.now;
+
+  return { sweep, staleWatches, rollbackStatus };
+
+  /** One round; problems are told, never thrown. Returns what was found, for the log. */
+  async function sweep(): Promise<string[]> {
+    const found: string[] = [];
+    for (const entry of await store.products.list()) found.push(...(await clearStaleRollback(entry)));
+    const stale = await staleWatches();
+    for (const watch of stale) found.push(await tellStale(watch));
+    if (stale.length === 0) await callWatchdog();
+    return found;
+  }
+
+  /** Watched deployments without a fresh tick. A stored blind tick is a tick. */
+  async function staleWatches(): Promise<StaleWatch[]> {
+    const stale: StaleWatch[] = [];
+    for (const look of await store.watches.lastLooks()) {
+      const setup = await catalog.setup(look).catch(() => null);
+      const deployment = await store.deployments.read(look);
+      const row = await store.products.read(look);
+      if (setup === null || deployment === null || row.rollback !== null) continue;
+      const silentMs = now() - (look.atMs ?? deployment.deployedAtMs);
+      if (silentMs > intervalsAllowed * setup.policy.monitoring.checkIntervalMs)
+        stale.push({ ...look, silentMs });
+    }
+    return stale;
+  }
+
+  /** `running`, `closed`, `missing`, or `null` when Temporal does not answer. */
+  async function rollbackStatus(key: ProductKey): Promise<'running' | 'closed' | 'missing' | null> {
+    try {
+      const execution = { workflowId: rollbackWorkflowId(key) };
+      const { workflowExecutionInfo } = await connection.workflowService.describeWorkflowExecution({
+        namespace,
+        execution,
+      });
+      return workflowExecutionInfo?.status === running ? 'running' : 'closed';
+    } catch (error) {
+      return (error as { code?: number }).code === notFound ? 'missing' : null;
+    }
+  }
+
+  async function clearStaleRollback({
+    row,
+    ...key
+  }: Awaited<ReturnType<Store['products']['list']>>[number]): Promise<string[]> {
+    const held = row.rollback;
+    if (held === null || held.id.startsWith('direct/') || now() - held.sinceMs < 60_000) return [];
+    const status = await rollbackStatus(key);
+    if (status === null || status === 'running') return [];
+    await store.products.change(key, (current) =>
+      current.rollback?.id === held.id ? { ...current, rollback: null } : null,
+    );
+    const text = `The row of ${productName(key)} named rollback ${held.id}, whose workflow does not run (${status}); it was cleared. Look at what is live and at traffic.`;
+    await tell(
+      { ...key, deployment: held.deployment },
+      'Stale rollback cleared',
+      text,
+      `stale-row/${held.id}`,
+    );
+    return [text];
+  }
+
+  async function tellStale(watch: StaleWatch): Promise<string> {
+    const text = `Nobody has looked at ${watch.deployment} of ${productName(watch)} for ${shortDuration(watch.silentMs)}: is a worker polling the watch queue?`;
+    // One notice an hour of silence, whoever sweeps.
+    await tell(
+      watch,
+      'Monitoring has stopped',
+      text,
+      `stale-watch/${watch.deployment}/${Math.floor(now() / 3_600_000)}`,
+    );
+    return text;
+  }
+
+  async function tell(key: DeploymentKey, title: string, text: string, messageKey: string): Promise<void> {
+    const setup = await catalog.setup(key).catch(() => null);
+    const message: Message = {
+      key: messageKey,
+      severity: 'critical',
+      product: key.product,
+      environment: key.environment,
+      title: `${title}: ${productName(key)}`,
+      text,
+      facts: [],
+      commands: [],
+      links: [],
+      atMs: now(),
+    };
+    for (const channel of setup?.notifiers('everyone') ?? []) {
+      if (await store.notices.wasSent(messageKey, channel.name)) continue;
+      const sent = await channel.send(message, AbortSignal.timeout(15_000)).then(
+        () => true,
+        () => false,
+      );
+      if (sent) await store.notices.markSent(messageKey, channel.name, now());
+    }
+  }
+
+  async function callWatchdog(): Promise<void> {
+    const url = options.watchdogUrl();
+    if (url === null) return;
+    await fetch(url, { method: 'POST', signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+  }
+}
+
+export type Sweep = ReturnType<typeof createSweep>;
+
+/** Temporal's WORKFLOW_EXECUTION_STATUS_RUNNING. */
+const running = 1;
+/** gRPC's NOT_FOUND. */
+const notFound = 5;
