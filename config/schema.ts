@@ -411,7 +411,7 @@ export const configSchema = mapping({
       z.enum(triggersAndCauses, triggersAndCauses.join(', ')),
       assignment,
       {
-        error: ({ code }) =>
+        error: ({ code }: { readonly code?: string }) =>
           code === 'unrecognized_keys'
             ? triggersAndCauses.join(', ')
             : 'a mapping from triggers and causes to github, label and role',

@@ -26,7 +26,8 @@ const insightFor: Readonly<Record<TriggerType, string>> = {
   performance: 'Performance: add load testing to the performance gate',
   memory: 'Memory leaks: add memory profiling to the testing gate',
   database: 'Database issues: test connection pools under load before production',
-  health_check: 'Failed health checks: start the release in a production-like environment before deploying it',
+  health_check:
+    'Failed health checks: start the release in a production-like environment before deploying it',
   manual: 'Manual rollbacks: find out what people saw that the triggers did not',
 };
 
@@ -41,14 +42,20 @@ export function rollbackStatistics(input: {
   const deployments = input.deployments.filter((deployment) => deployment.origin !== 'rollback');
   const acted = input.incidents.filter((incident) => incident.attempts > 0);
   const manual = acted.filter((incident) => incident.origin !== 'automatic');
-  const rolledBack = new Set(acted.map((incident) => `${incident.product}/${incident.environment}/${incident.deployment}`));
+  const rolledBack = new Set(
+    acted.map((incident) => `${incident.product}/${incident.environment}/${incident.deployment}`),
+  );
   const kept = deployments.filter(
-    (deployment) => !rolledBack.has(`${deployment.product}/${deployment.environment}/${deployment.deployment}`),
+    (deployment) =>
+      !rolledBack.has(`${deployment.product}/${deployment.environment}/${deployment.deployment}`),
   );
   const durations = acted.flatMap((incident) =>
-    incident.trafficResumedAtMs === null ? [] : [(incident.trafficResumedAtMs - incident.breachAtMs) / 60_000],
+    incident.trafficResumedAtMs === null
+      ? []
+      : [(incident.trafficResumedAtMs - incident.breachAtMs) / 60_000],
   );
-  const average = durations.length === 0 ? null : durations.reduce((sum, value) => sum + value, 0) / durations.length;
+  const average =
+    durations.length === 0 ? null : durations.reduce((sum, value) => sum + value, 0) / durations.length;
   const causes = countCauses(acted);
   return {
     days,
@@ -58,7 +65,10 @@ export function rollbackStatistics(input: {
     successRatePercent: deployments.length === 0 ? null : tenth((100 * kept.length) / deployments.length),
     causes,
     averageRollbackMinutes: average === null ? null : tenth(average),
-    timeSavedMinutes: average === null ? 0 : Math.round(durations.length * Math.max(0, policy.manualRollbackMinutes - average)),
+    timeSavedMinutes:
+      average === null
+        ? 0
+        : Math.round(durations.length * Math.max(0, policy.manualRollbackMinutes - average)),
     downtimeWithoutMinutes: acted.length * policy.unattendedDowntimeMinutes,
     downtimeMeasuredMinutes: tenth(acted.reduce((sum, incident) => sum + downtimeMinutes(incident), 0)),
     insights: causes.map(({ cause }) => insightFor[cause]),
@@ -75,7 +85,9 @@ function countCauses(incidents: readonly Incident[]): { cause: TriggerType; coun
     const cause = incident.triggers[0]?.type ?? 'manual';
     counts.set(cause, (counts.get(cause) ?? 0) + 1);
   }
-  return [...counts].map(([cause, count]) => ({ cause, count })).sort((a, b) => b.count - a.count || a.cause.localeCompare(b.cause));
+  return [...counts]
+    .map(([cause, count]) => ({ cause, count }))
+    .sort((a, b) => b.count - a.count || a.cause.localeCompare(b.cause));
 }
 
 function downtimeMinutes(incident: Incident): number {
@@ -113,7 +125,9 @@ export function statisticsText(statistics: RollbackStatistics): string {
     `- Success rate: ${statistics.successRatePercent === null ? 'no deployments' : `${statistics.successRatePercent}%`}`,
     '',
     '**Rollback Causes**:',
-    ...(statistics.causes.length === 0 ? ['- none'] : statistics.causes.map(({ cause, count }) => `- ${causeNames[cause]}: ${count}`)),
+    ...(statistics.causes.length === 0
+      ? ['- none']
+      : statistics.causes.map(({ cause, count }) => `- ${causeNames[cause]}: ${count}`)),
     '',
     '**Time Saved**:',
     `- Avg rollback time: ${statistics.averageRollbackMinutes === null ? 'none measured' : `${statistics.averageRollbackMinutes} minutes`}`,
@@ -124,7 +138,9 @@ export function statisticsText(statistics: RollbackStatistics): string {
     `- With auto-rollback: ${measured}min total`,
     `- Improvement: ${without === 0 ? 'nothing to improve' : `${Math.round((100 * (without - measured)) / without)}% reduction`}`,
     '',
-    ...(statistics.insights.length === 0 ? [] : ['**Insights**:', ...statistics.insights.map((line) => `- ${line}`), '']),
+    ...(statistics.insights.length === 0
+      ? []
+      : ['**Insights**:', ...statistics.insights.map((line) => `- ${line}`), '']),
     `Assumptions: ${statistics.assumptions.join('; ')}.`,
   ].join('\n');
 }

@@ -1,6 +1,5 @@
 import type { ServiceRelease } from './deployment.ts';
 import type { Trigger } from './detection/verdict.ts';
-import type { DeploymentKey } from './identity.ts';
 import type { Candidate } from './last-known-good.ts';
 import type { EscalationPolicy, RollbackPolicy } from './policy.ts';
 
@@ -73,9 +72,12 @@ export function joinRollback(
   };
 }
 
-/** An incident's id: readable, and unique by the rollback workflow's run. */
-export function incidentId(key: DeploymentKey, startedAt: string, runId: string): string {
-  return `inc-${startedAt.slice(0, 10)}-${key.product}-${runId.slice(0, 8)}`.slice(0, 63);
+/**
+ * An incident's id: readable, and unique by the rollback workflow's run. Run ids begin with the time, so two rollbacks within a
+ * minute share their first characters: the random end is taken.
+ */
+export function incidentId(product: string, startedAt: string, runId: string): string {
+  return `inc-${startedAt.slice(0, 10)}-${product.slice(0, 35)}-${runId.replaceAll('-', '').slice(-10)}`;
 }
 
 /** What a step found when it compared before acting. */

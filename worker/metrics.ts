@@ -89,22 +89,22 @@ export async function serveMetrics(
   { registry }: Pick<SystemMetrics, 'registry'>,
   options: { readonly host: string; readonly port: number; readonly sdkMetricsPort: number },
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const server = createServer(async (request, response) => {
+  const page = async (): Promise<string> => {
+    const sdk = await fetch(`http://127.0.0.1:${options.sdkMetricsPort}/metrics`).then(
+      (answer) => answer.text(),
+      () => '',
+    );
+    return `${await registry.metrics()}\n${sdk}`;
+  };
+  const server = createServer((request, response) => {
     if (request.url !== '/metrics') {
       response.writeHead(404).end();
       return;
     }
-    try {
-      const sdk = await fetch(`http://127.0.0.1:${options.sdkMetricsPort}/metrics`).then(
-        (answer) => answer.text(),
-        () => '',
-      );
-      response
-        .writeHead(200, { 'content-type': registry.contentType })
-        .end(`${await registry.metrics()}\n${sdk}`);
-    } catch (error) {
-      response.writeHead(500).end(String(error));
-    }
+    page().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

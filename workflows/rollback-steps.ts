@@ -204,7 +204,7 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
     if (verification.kind !== 'sick') {
       const confirmed = verification.kind === 'good';
       journal.note('verified', `${confirmed ? 'Metrics: normal' : 'Metrics'}: ${verification.reason}`);
-      return { kind: 'rolled_back', confirmed, reason: verification.reason };
+      return { kind: 'rolled_back', confirmed, reason: `verified under traffic: ${verification.reason}` };
     }
     journal.note('failed', `Still sick under traffic: ${verification.reason}`);
     if (verification.healthFailing) {

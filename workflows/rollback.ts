@@ -30,7 +30,8 @@ export async function rollback(input: RollbackInput): Promise<RollbackResult> {
 function createRollback(input: RollbackInput) {
   const { carry } = input;
   const info = workflowInfo();
-  const id = carry?.incident.id ?? incidentId(input.key, new Date(Date.now()).toISOString(), info.runId);
+  const id =
+    carry?.incident.id ?? incidentId(input.key.product, new Date(Date.now()).toISOString(), info.runId);
   const presence = createPresence(input.searchAttributes);
   const journal = createJournal(input.key, info.runId, presence, id);
   const teller = createTeller(input.key, info.runId, journal);

@@ -2,37 +2,14 @@ import { timingSafeEqual } from 'node:crypto';
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
-import type { Catalog } from '../../activities/dependencies.ts';
-import type { Store } from '../../adapters/store/store.ts';
 import { defaultPolicy } from '../../domain/policy.ts';
 import { rollbackStatistics } from '../../domain/rollback-statistics.ts';
 import { ApiError } from './api-error.ts';
+import type { App, AppOptions } from './app-types.ts';
 import { addCommandRoutes } from './command-routes.ts';
 import { addDeploymentRoutes } from './deployment-routes.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
-import type { Operations } from './operations.ts';
-import { plain, problem, statisticsQuery, statistics as statisticsSchema } from './schemas.ts';
-
-export interface AppOptions {
-  readonly operations: Operations;
-  readonly store: Store;
-  readonly catalog: Catalog;
-  readonly token: string;
-  /** Where workflows are shown, e.g. `http://127.0.0.1:8233/namespaces/default`. */
-  readonly temporalUi: string | null;
-  readonly health: Health;
-}
-
-export interface Health {
-  /** What is wrong with the system itself, one sentence each; empty = healthy. */
-  problems(): Promise<string[]>;
-  /** Whether store and Temporal are reachable, nothing else. */
-  ready(): Promise<{ store: boolean; temporal: boolean }>;
-  /** The phase of a product's rollback workflow; `null` when none answers. */
-  rollbackPhase(key: { product: string; environment: string }): Promise<string | null>;
-}
-
-export type App = OpenAPIHono;
+import { plain, statisticsQuery, statistics as statisticsSchema } from './schemas.ts';
 
 /** The HTTP API: reports from pipelines, commands from people, everything else read from the store. */
 export function createApp(options: AppOptions): App {
@@ -146,15 +123,3 @@ function addHealth(app: App, { health }: AppOptions): void {
     return context.json(ready, ready.store && ready.temporal ? 200 : 503);
   });
 }
-
-/** The answers that every route may give besides its own. */
-export const problems = {
-  400: { description: 'Malformed', content: { 'application/json': { schema: problem } } },
-  401: { description: 'No token', content: { 'application/json': { schema: problem } } },
-  404: { description: 'Not known', content: { 'application/json': { schema: problem } } },
-  409: { description: 'Not possible now', content: { 'application/json': { schema: problem } } },
-  503: {
-    description: 'Store or Temporal does not answer; try again',
-    content: { 'application/json': { schema: problem } },
-  },
-};

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type RollbackCommandName, rollbackCommands } from '../../workflows/messages.ts';
-import { type App, type AppOptions, problems } from './app.ts';
+import { type App, type AppOptions, problems } from './app-types.ts';
 import {
   answer,
   byRequest,

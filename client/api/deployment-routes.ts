@@ -2,8 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { monitorWorkflowId, productName } from '../../domain/identity.ts';
 import { activePause } from '../../domain/product-row.ts';
 import { ApiError } from './api-error.ts';
-import type { App, AppOptions } from './app.ts';
-import { problems } from './app.ts';
+import { type App, type AppOptions, problems } from './app-types.ts';
 import {
   deployment,
   deploymentReport,

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { ApiError } from './api-error.ts';
-import { type App, type AppOptions, problems } from './app.ts';
+import { type App, type AppOptions, problems } from './app-types.ts';
 import { answer, incident, listQuery, plain, reviewRequest, timelineEntry } from './schemas.ts';
 
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ content: { 'application/json': { schema } } });

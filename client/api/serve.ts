@@ -9,7 +9,8 @@ import type { Catalog } from '../../activities/dependencies.ts';
 import type { Store } from '../../adapters/store/store.ts';
 import { rollbackWorkflowId } from '../../domain/identity.ts';
 import { statusQuery } from '../../workflows/messages.ts';
-import { createApp, type Health } from './app.ts';
+import { createApp } from './app.ts';
+import type { Health } from './app-types.ts';
 import { createOperations, type Operations } from './operations.ts';
 
 export interface ServeOptions {

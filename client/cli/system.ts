@@ -43,7 +43,7 @@ export async function openSystem(options: CommonOptions): Promise<System> {
     catalog: catalogOver(store, file, folder),
     warnings: warnings.map((warning) => `${warning.file}:${warning.line}: ${warning.message}`),
     watchdogUrl: () => {
-      const url = config.data.rollback_policy?.watchdog_url;
+      const url = config.data.rollback_policy?.notifications?.watchdog_url;
       return url === undefined ? null : config.text(url, process.env);
     },
     close: () => store.close(),

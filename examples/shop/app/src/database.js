@@ -8,7 +8,7 @@ const schema = `
   CREATE TABLE carts (user INTEGER, product INTEGER, units INTEGER, PRIMARY KEY (user, product));
   CREATE TABLE orders (id INTEGER PRIMARY KEY, user INTEGER, cents INTEGER, payment TEXT);
 `;
-const productCount = 72;
+const productCount = 84;
 const userCount = 500;
 
 /** A pool of connections to a database in memory; `queryMs` is the way to a database server and back. */

@@ -1,0 +1,38 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Catalog } from '../../activities/dependencies.ts';
+import type { Store } from '../../adapters/store/store.ts';
+import type { Operations } from './operations.ts';
+import { problem } from './schemas.ts';
+
+export interface AppOptions {
+  readonly operations: Operations;
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly token: string;
+  /** Where workflows are shown, e.g. `http://127.0.0.1:8233/namespaces/default`. */
+  readonly temporalUi: string | null;
+  readonly health: Health;
+}
+
+export interface Health {
+  /** What is wrong with the system itself, one sentence each; empty = healthy. */
+  problems(): Promise<string[]>;
+  /** Whether store and Temporal are reachable, nothing else. */
+  ready(): Promise<{ store: boolean; temporal: boolean }>;
+  /** The phase of a product's rollback workflow; `null` when none answers. */
+  rollbackPhase(key: { product: string; environment: string }): Promise<string | null>;
+}
+
+export type App = OpenAPIHono;
+
+/** The answers that every route may give besides its own. */
+export const problems = {
+  400: { description: 'Malformed', content: { 'application/json': { schema: problem } } },
+  401: { description: 'No token', content: { 'application/json': { schema: problem } } },
+  404: { description: 'Not known', content: { 'application/json': { schema: problem } } },
+  409: { description: 'Not possible now', content: { 'application/json': { schema: problem } } },
+  503: {
+    description: 'Store or Temporal does not answer; try again',
+    content: { 'application/json': { schema: problem } },
+  },
+};

@@ -1,0 +1,272 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../config/findings.ts';
+import { loadConfig } from '../../config/load.ts';
+import { temporaryFolder } from '../adapters/temporary.ts';
+import { aProduct, parse, problemsIn, warningsIn } from './builders.ts';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const nameRule =
+  'a name of lower-case letters, digits, ".", "_" and "-", at most 63, beginning with a letter or digit';
+const topLevel = 'rollback_policy, products, github, support_engineer, assign, incidents_folder';
+const top = (line: string) => `rollback_policy:\n  ${line}\n`;
+const service = (line: string) => aProduct('', line);
+
+const problems: readonly [string, string, ...string[]][] = [
+  [
+    'text where true or false belongs',
+    top('enabled: yes'),
+    'c.yml:2:12: rollback_policy.enabled: found "yes"; allowed: true or false',
+  ],
+  [
+    'a number in quotes',
+    top('triggers: { error_rate: { multiplier: "2.0" } }'),
+    'c.yml:2:41: rollback_policy.triggers.error_rate.multiplier: found "2.0"; allowed: a number from 1 to 1,000',
+  ],
+  [
+    'a duration of nothing',
+    top('monitoring: { check_interval_seconds: 0 }'),
+    'c.yml:2:41: rollback_policy.monitoring.check_interval_seconds: found 0; allowed: a number of seconds, from 1 second to 7 days',
+  ],
+  [
+    'a duration beyond all bounds',
+    top('monitoring: { watch_hours: .inf }'),
+    'c.yml:2:30: rollback_policy.monitoring.watch_hours: found Infinity; allowed: a number of hours, from 1 second to 7 days',
+  ],
+  [
+    'a fraction of a count',
+    top('rollback: { max_rollback_attempts: 1.5 }'),
+    'c.yml:2:38: rollback_policy.rollback.max_rollback_attempts: found 1.5; allowed: a whole number from 1 to 10',
+  ],
+  [
+    'an unknown choice',
+    top('triggers: { latency: { metric: p90 } }'),
+    'c.yml:2:34: rollback_policy.triggers.latency.metric: found "p90"; allowed: p50, p95, p99',
+  ],
+  [
+    'an unknown key, with the one that was meant',
+    top('triggers: { latency: { multplier: 2 } }'),
+    'c.yml:2:26: rollback_policy.triggers.latency.multplier: found the unknown key "multplier" (did you mean "multiplier"?); allowed: enabled, metric, multiplier, window_minutes',
+  ],
+  [
+    'an unknown key that is like no other',
+    'colour: red\n',
+    `c.yml:1:1: colour: found the unknown key "colour"; allowed: ${topLevel}`,
+  ],
+  [
+    'a value where a section belongs',
+    top('triggers: 3'),
+    'c.yml:2:13: rollback_policy.triggers: found 3; allowed: a mapping with error_rate, latency, memory, database, health_check',
+  ],
+  ['a list as the file', '- a\n', `c.yml:1:1: found a list; allowed: a mapping with ${topLevel}`],
+  [
+    'a key without its value',
+    top('enabled:'),
+    'c.yml:2:11: rollback_policy.enabled: found nothing; allowed: true or false',
+  ],
+  [
+    'a key that is given twice',
+    `${top('enabled: true')}  enabled: false\n`,
+    'c.yml:3:3: rollback_policy.enabled: found a second time, first on line 2; allowed: once',
+  ],
+  [
+    'a level of escalation without its parts',
+    top('escalation:\n    - after_minutes: 0\n      notify: owner\n    - after: 5'),
+    'c.yml:5:7: rollback_policy.escalation[1].after_minutes: found nothing; allowed: a number of minutes, from 0 to 7 days',
+    'c.yml:5:7: rollback_policy.escalation[1].notify: found nothing; allowed: owner, everyone or the name of a channel',
+    'c.yml:5:7: rollback_policy.escalation[1].after: found the unknown key "after"; allowed: after_minutes, notify',
+  ],
+  [
+    'a channel that is not set up',
+    top('escalation: [{ after_minutes: 0, notify: slack }]\n  notifications: { webhooks: [{ name: pager, url: "https://p.example" }] }'),
+    'c.yml:2:44: rollback_policy.escalation[0].notify: found "slack", which is no channel in use; allowed: owner, everyone, console, webhook:pager',
+  ],
+  [
+    'two webhooks of one name',
+    top('notifications: { webhooks: [{ name: a, url: "https://a" }, { name: a, url: "https://b" }] }'),
+    'c.yml:2:70: rollback_policy.notifications.webhooks[1].name: found "a" a second time; allowed: a name of its own',
+  ],
+  [
+    'a baseline as long as the watch',
+    top('monitoring: { watch_hours: 1, baseline_window_minutes: 60 }'),
+    'c.yml:2:58: rollback_policy.monitoring.baseline_window_minutes: found a baseline window as long as the watch; allowed: less than watch_hours',
+  ],
+  [
+    'calling people before alerting them, by the override of a product',
+    aProduct('policy: { monitoring: { blind_escalate_minutes: 1 } }'),
+    'c.yml:7:53: products.shop.policy.monitoring.blind_escalate_minutes: found less than blind_alert_minutes; allowed: that or more',
+  ],
+  [
+    'an unknown kind, with those there are',
+    'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: docker }\n',
+    'c.yml:5:32: products.shop.services.api.deploy_target.kind: found "docker"; allowed: local-process, command',
+  ],
+  [
+    'a missing kind',
+    service('traffic: { control_url: "http://a" }'),
+    'c.yml:7:9: products.shop.services.api.traffic.kind: found nothing; allowed: proxy',
+  ],
+  [
+    'a text where a kind belongs',
+    service('logs: files'),
+    'c.yml:7:15: products.shop.services.api.logs: found a text (not shown); allowed: a mapping with kind: files',
+  ],
+  [
+    'a key of another kind',
+    service('changes: { kind: git, repository: r, path: x }'),
+    'c.yml:7:46: products.shop.services.api.changes.path: found the unknown key "path"; allowed: kind, repository, ref',
+  ],
+  [
+    'a product without services',
+    'products:\n  shop: {}\n',
+    'c.yml:2:3: products.shop.services: found nothing; allowed: a mapping from names to services',
+  ],
+  [
+    'a name that cannot be part of an identity',
+    'products:\n  Shop: { environment: Prod, services: {} }\n',
+    `c.yml:2:3: products.Shop: found "Shop"; allowed: ${nameRule}`,
+  ],
+  [
+    'an environment that cannot be part of an identity',
+    aProduct('environment: Prod'),
+    `c.yml:7:18: products.shop.environment: found "Prod"; allowed: ${nameRule}`,
+  ],
+  [
+    'a number as a variable of a process',
+    'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: local-process, root: a, command: [a], base_port: 1, env: { PORT: 1 } }\n',
+    'c.yml:5:97: products.shop.services.api.deploy_target.env.PORT: found 1; allowed: text (numbers in quotes)',
+  ],
+  [
+    'an unknown trigger or cause',
+    'assign:\n  memry: { github: ada }\n',
+    'c.yml:2:3: assign.memry: found the unknown key "memry" (did you mean "memory"?); allowed: error_rate, performance, memory, database, health_check, manual, n_plus_one_query, listener_leak, unbounded_growth, database_connections, dependency_failure, code_error, process_crash, unknown',
+  ],
+  [
+    'a support engineer of the wrong type',
+    'support_engineer: 3\n',
+    'c.yml:1:19: support_engineer: found 3; allowed: a name, or a mapping with github and name',
+  ],
+  [
+    'a support engineer with a wrong key',
+    'support_engineer: { githb: ada }\n',
+    'c.yml:1:1: support_engineer.github: found nothing; allowed: a GitHub login',
+    'c.yml:1:21: support_engineer.githb: found the unknown key "githb" (did you mean "github"?); allowed: github, name',
+  ],
+  [
+    'a bracket that is not closed',
+    'rollback_policy: { enabled: true\n',
+    'c.yml:2:1: not valid YAML: Flow map in block collection must be sufficiently indented and end with a }',
+  ],
+  ['a tab as indentation', 'a:\n\tb: 1\n', 'c.yml:2:1: not valid YAML: Tabs are not allowed as indentation'],
+  ['an unknown tag', 'a: !secret x\n', 'c.yml:1:4: not valid YAML: Unresolved tag: !secret'],
+  [
+    'two documents',
+    '---\n{}\n---\n{}\n',
+    'c.yml:3:1: not valid YAML: Source contains multiple documents; please use YAML.parseAllDocuments()',
+  ],
+  [
+    'an alias of nothing',
+    'rollback_policy: *defaults\n',
+    'c.yml:1:18: found the alias *defaults; allowed: an alias whose anchor &defaults stands before it',
+  ],
+  [
+    'a billion laughs',
+    ['a: &a [x, x, x, x, x, x, x, x, x]', ...[...'bcdefghi'].map((name, at) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[at]}`)}]`)].join('\n'),
+    'c.yml:1:1: found aliases that repeat too much; allowed: up to 100 repeated values',
+  ],
+];
+
+describe('a mistake in the file', () => {
+  it.each(problems)('is told with its place and what is allowed: %s', (_name, source, ...expected) => {
+    expect(problemsIn(source)).toEqual(expected);
+    expect(parse(source).config).toBeNull();
+  });
+
+  it('does not hide the others', () => {
+    const source = top('enabled: 1\n  enabled: 2\n  trigers: {}\n  notifications: { email: 3 }');
+    expect(problemsIn(source)).toEqual([
+      'c.yml:2:12: rollback_policy.enabled: found 1; allowed: true or false',
+      'c.yml:3:3: rollback_policy.enabled: found a second time, first on line 2; allowed: once',
+    ].toSorted().map((text) => text.replace('2:12: rollback_policy.enabled: found 1', '2:12: rollback_policy.enabled: found 1')).concat([
+      'c.yml:4:3: rollback_policy.trigers: found the unknown key "trigers" (did you mean "triggers"?); allowed: enabled, monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics, notifications',
+      `c.yml:5:27: rollback_policy.notifications.email: found 3; allowed: e-mail addresses separated by commas, or a reference like \${NAME}`,
+    ]));
+  });
+
+  it.each([
+    ['at a wrong place', 'github: S3CRET\n'],
+    ['as a URL without its beginning', top('notifications: { slack_webhook: S3CRET }')],
+    ['in a list', 'products: [S3CRET]\n'],
+    ['as a support engineer', 'support_engineer: { github: [S3CRET] }\n'],
+    ['behind a text', 'github:\n  token: "x" S3CRET\n'],
+    ['after a stray bracket', 'github:\n  token: } S3CRET\n'],
+    ['as an anchor of a reference', `incidents_folder: "\${S3CRET:-x"\n`],
+  ])('never shows a secret %s', (_name, source) => {
+    expect(problemsIn(source).length).toBeGreaterThan(0);
+    expect(problemsIn(source, { env: {} }).join('\n')).not.toContain('S3CRET');
+  });
+
+  it('of loading is one error with all problems', async () => {
+    const file = join(await temporaryFolder(), 'c.yml');
+    await writeFile(file, 'a: 1\nb: 2\n');
+    const error = await loadConfig({ file }).catch((thrown: unknown) => thrown as ConfigError);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as ConfigError).problems).toHaveLength(2);
+    expect((error as ConfigError).message).toBe(
+      `${file}:1:1: a: found the unknown key "a"; allowed: ${topLevel}\n${file}:2:1: b: found the unknown key "b"; allowed: ${topLevel}`,
+    );
+    await expect(loadConfig({ file: `${file}.gone` })).rejects.toThrow(`the configuration ${file}.gone cannot be read: ENOENT`);
+  });
+});
+
+describe('an alias', () => {
+  it('stands for what its anchor holds', () => {
+    const source = 'rollback_policy:\n  triggers:\n    error_rate: &five { window_minutes: 3 }\n    health_check: *five\n';
+    expect(parse(source).config?.data.rollback_policy?.triggers?.health_check).toEqual({ window_minutes: 3 });
+  });
+
+  it('of itself is a problem, not a loop', () => {
+    expect(problemsIn('products: &a { shop: *a }\n')).toHaveLength(2);
+  });
+});
+
+describe('a worker group', () => {
+  const source = aProduct('worker_group: eu');
+
+  it('is refused with a SQLite store', () => {
+    expect(problemsIn(source, { store: '.orchestrator/store.db' })).toEqual([
+      'c.yml:7:19: products.shop.worker_group: found the worker group "eu" with a SQLite store, which workers on other hosts cannot reach; allowed: a worker group with a PostgreSQL store',
+    ]);
+  });
+
+  it.each([['postgres://db/x'], ['postgresql://db/x'], [undefined]])('is fine with the store %s', (store) => {
+    expect(problemsIn(source, { store })).toEqual([]);
+  });
+});
+
+describe('a warning', () => {
+  it('says that e-mail needs a mail server', () => {
+    const source = `rollback_policy: { notifications: { email: a@b.example } }\n${aProduct('owner: { name: Ada, email: a@b.example }')}`;
+    const message = 'e-mail needs SMTP_URL, which is not set: other channels carry the messages';
+    expect(warningsIn(source, { env: {} })).toEqual([
+      `c.yml:1:44: rollback_policy.notifications.email: ${message}`,
+      `c.yml:8:32: products.shop.owner.email: ${message}`,
+    ]);
+    expect(warningsIn(source, { env: { SMTP_URL: 'smtp://mail' } })).toEqual([]);
+  });
+
+  it('says that memory is not judged without a limit', () => {
+    const source = aProduct().replace(', memory_limit_mb: 512', '');
+    expect(warningsIn(source)).toEqual([
+      'c.yml:6:9: products.shop.services.api.metrics: the memory trigger is off for shop/api: memory_limit_mb is missing, and without it only a metrics page that shows memory_usage_percent is judged',
+    ]);
+    expect(warningsIn(`rollback_policy: { triggers: { memory: { enabled: false } } }\n${source}`)).toEqual([]);
+  });
+
+  it('says that a product goes on although rollback is switched off', () => {
+    const source = `rollback_policy: { enabled: false }\n${aProduct('policy: { enabled: true }')}`;
+    expect(warningsIn(source)).toEqual([
+      'c.yml:8:24: products.shop.policy.enabled: shop is still rolled back automatically, although rollback_policy.enabled is false',
+    ]);
+  });
+});
