@@ -80,7 +80,12 @@ function channelProblems(file: ConfigFile, yaml: YamlFile): Finding[] {
   });
 }
 
-function groupProblems(product: string, settings: ProductSettings, yaml: YamlFile, store?: string): Finding[] {
+function groupProblems(
+  product: string,
+  settings: ProductSettings,
+  yaml: YamlFile,
+  store?: string,
+): Finding[] {
   if (settings.worker_group === undefined || store === undefined || /^postgres(ql)?:/.test(store)) return [];
   const message =
     `found the worker group ${JSON.stringify(settings.worker_group)} with a SQLite store, which workers on other ` +
@@ -93,12 +98,19 @@ function emailWarnings(file: ConfigFile, yaml: YamlFile): Finding[] {
   const { ceo_alert = true, email } = file.rollback_policy?.notifications ?? {};
   const owners = Object.entries(file.products ?? {}).filter(([, { owner }]) => owner?.email !== undefined);
   return [
-    ...(ceo_alert && email !== undefined ? [yaml.at(['rollback_policy', 'notifications', 'email'], message)] : []),
+    ...(ceo_alert && email !== undefined
+      ? [yaml.at(['rollback_policy', 'notifications', 'email'], message)]
+      : []),
     ...owners.map(([product]) => yaml.at(['products', product, 'owner', 'email'], message)),
   ];
 }
 
-function memoryWarnings(file: ConfigFile, yaml: YamlFile, product: string, settings: ProductSettings): Finding[] {
+function memoryWarnings(
+  file: ConfigFile,
+  yaml: YamlFile,
+  product: string,
+  settings: ProductSettings,
+): Finding[] {
   if (!policyOf(file, product).triggers.memory.enabled) return [];
   return Object.entries(settings.services).flatMap(([service, { enabled = true, metrics }]) => {
     if (!enabled || metrics?.memory_limit_mb !== undefined) return [];
@@ -108,7 +120,12 @@ function memoryWarnings(file: ConfigFile, yaml: YamlFile, product: string, setti
   });
 }
 
-function enabledWarnings(file: ConfigFile, yaml: YamlFile, product: string, settings: ProductSettings): Finding[] {
+function enabledWarnings(
+  file: ConfigFile,
+  yaml: YamlFile,
+  product: string,
+  settings: ProductSettings,
+): Finding[] {
   if (file.rollback_policy?.enabled !== false || settings.policy?.enabled !== true) return [];
   const message = `${product} is still rolled back automatically, although rollback_policy.enabled is false`;
   return [yaml.at(['products', product, 'policy', 'enabled'], message)];

@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { crossCheck, type Surroundings } from './checks.ts';
 import { ConfigError, configError, type Finding } from './findings.ts';
-import { type Env, malformedReferences, missingVariables, referenceLines, resolveReferences } from './references.ts';
+import {
+  type Env,
+  malformedReferences,
+  missingVariables,
+  referenceLines,
+  resolveReferences,
+} from './references.ts';
 import { type ConfigFile, configSchema } from './schema.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { readYaml } from './yaml-file.ts';
@@ -52,7 +58,9 @@ export function parseConfig(source: string, options: LoadOptions): Parsed {
 }
 
 /** Reads a configuration file; throws a {@link ConfigError} with all its problems. */
-export async function loadConfig(options: LoadOptions): Promise<{ config: Config; warnings: readonly Finding[] }> {
+export async function loadConfig(
+  options: LoadOptions,
+): Promise<{ config: Config; warnings: readonly Finding[] }> {
   const source = await readFile(options.file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new ConfigError(`the configuration ${options.file} cannot be read: ${error.code ?? error.message}`);
   });
@@ -61,7 +69,12 @@ export async function loadConfig(options: LoadOptions): Promise<{ config: Config
   return { config, warnings };
 }
 
-function createConfig(source: string, file: string, data: ConfigFile, lines: ReadonlyMap<string, number>): Config {
+function createConfig(
+  source: string,
+  file: string,
+  data: ConfigFile,
+  lines: ReadonlyMap<string, number>,
+): Config {
   const text = (written: string, env: Env) =>
     resolveReferences(written, env, (name) => {
       const where = `${basename(file)}:${lines.get(name) ?? '?'}`;

@@ -3,7 +3,10 @@ import type { ConfigFile, PolicySettings } from './schema.ts';
 
 /** The policy of the file, with what a product overrides. Defaults fill what neither says. */
 export function policyOf(file: ConfigFile, product?: string): Policy {
-  const own = product !== undefined && Object.hasOwn(file.products ?? {}, product) ? file.products?.[product]?.policy : null;
+  const own =
+    product !== undefined && Object.hasOwn(file.products ?? {}, product)
+      ? file.products?.[product]?.policy
+      : null;
   return policyFrom(merged(file.rollback_policy ?? {}, own ?? {}));
 }
 
@@ -31,7 +34,8 @@ function policyFrom(settings: PolicySettings): Policy {
       baselineWindowMs: minutes(settings.monitoring?.baseline_window_minutes) ?? monitoring.baselineWindowMs,
       watchMs: hours(settings.monitoring?.watch_hours) ?? monitoring.watchMs,
       segmentMs: minutes(settings.monitoring?.segment_minutes) ?? monitoring.segmentMs,
-      suspectIntervalMs: seconds(settings.monitoring?.suspect_interval_seconds) ?? monitoring.suspectIntervalMs,
+      suspectIntervalMs:
+        seconds(settings.monitoring?.suspect_interval_seconds) ?? monitoring.suspectIntervalMs,
       goodAfterMs: minutes(settings.monitoring?.good_after_minutes) ?? monitoring.goodAfterMs,
       warmUpMs: seconds(settings.monitoring?.warm_up_seconds) ?? monitoring.warmUpMs,
       minimumRequests: settings.monitoring?.minimum_requests ?? monitoring.minimumRequests,
@@ -57,7 +61,8 @@ function policyFrom(settings: PolicySettings): Policy {
       },
       database: {
         enabled: settings.triggers?.database?.enabled ?? triggers.database.enabled,
-        connectionErrors: settings.triggers?.database?.connection_errors ?? triggers.database.connectionErrors,
+        connectionErrors:
+          settings.triggers?.database?.connection_errors ?? triggers.database.connectionErrors,
         windowMs: minutes(settings.triggers?.database?.window_minutes) ?? triggers.database.windowMs,
       },
       healthCheck: {
@@ -68,7 +73,8 @@ function policyFrom(settings: PolicySettings): Policy {
     },
     rollback: {
       maxAttempts: settings.rollback?.max_rollback_attempts ?? rollback.maxAttempts,
-      healthCheckTimeoutMs: seconds(settings.rollback?.health_check_timeout_seconds) ?? rollback.healthCheckTimeoutMs,
+      healthCheckTimeoutMs:
+        seconds(settings.rollback?.health_check_timeout_seconds) ?? rollback.healthCheckTimeoutMs,
       verifyMs: minutes(settings.rollback?.verify_minutes) ?? rollback.verifyMs,
       retryBackoffMs: seconds(settings.rollback?.retry_backoff_seconds) ?? rollback.retryBackoffMs,
       stepTimeoutMs: seconds(settings.rollback?.step_timeout_seconds) ?? rollback.stepTimeoutMs,
@@ -76,8 +82,10 @@ function policyFrom(settings: PolicySettings): Policy {
     },
     escalation: {
       levels:
-        settings.escalation?.map(({ after_minutes, notify }) => ({ afterMs: msOf(after_minutes, 60_000), notify })) ??
-        escalation.levels,
+        settings.escalation?.map(({ after_minutes, notify }) => ({
+          afterMs: msOf(after_minutes, 60_000),
+          notify,
+        })) ?? escalation.levels,
       repeatMs: minutes(settings.escalation_repeat_minutes) ?? escalation.repeatMs,
       acknowledgeMs: minutes(settings.escalation_acknowledge_minutes) ?? escalation.acknowledgeMs,
     },
@@ -89,7 +97,8 @@ function policyFrom(settings: PolicySettings): Policy {
   };
 }
 
-const inUnit = (unitMs: number) => (value: number | undefined) => (value === undefined ? undefined : msOf(value, unitMs));
+const inUnit = (unitMs: number) => (value: number | undefined) =>
+  value === undefined ? undefined : msOf(value, unitMs);
 const seconds = inUnit(1_000);
 const minutes = inUnit(60_000);
 const hours = inUnit(3_600_000);

@@ -16,14 +16,14 @@ interface Reference {
 /** The variables that a text refers to by `${NAME}`; `$${` is a plain `${`. */
 export function referencesIn(text: string): Reference[] {
   return [...text.matchAll(referencePattern)]
-    .filter(([, escape]) => escape === '')
+    .filter(([, dollar]) => dollar === '')
     .map(([, , name = '', end]) => ({ name, wellFormed: end === '}' && namePattern.test(name) }));
 }
 
 /** Puts the variables in; `missing` throws for one that is not set. An empty one counts as not set. */
 export function resolveReferences(text: string, env: Env, missing: (name: string) => never): string {
-  return text.replace(referencePattern, (whole, escape: string, name: string) => {
-    if (escape !== '') return whole.slice(1);
+  return text.replace(referencePattern, (whole, dollar: string, name: string) => {
+    if (dollar !== '') return whole.slice(1);
     return env[name] || missing(name);
   });
 }
@@ -52,14 +52,24 @@ export function malformedReferences(yaml: YamlFile): Finding[] {
 export function missingVariables(yaml: YamlFile, env: Env): { problems: Finding[]; warnings: Finding[] } {
   const needed = yaml.texts.filter(({ path }) => !isOff(path, yaml.value, env));
   const missing = needed.flatMap(({ path, text }) =>
-    [...new Set(referencesIn(text).filter(({ name, wellFormed }) => wellFormed && !env[name]).map(({ name }) => name))].map(
-      (name) => ({ path, name, optional: keyText(path) === 'github.token' }),
-    ),
+    [
+      ...new Set(
+        referencesIn(text)
+          .filter(({ name, wellFormed }) => wellFormed && !env[name])
+          .map(({ name }) => name),
+      ),
+    ].map((name) => ({ path, name, optional: keyText(path) === 'github.token' })),
   );
   const problem = ({ path, name }: { path: Path; name: string }) =>
-    yaml.at(path, `found a reference to the environment variable ${name}, which is not set; allowed: one that is set`);
+    yaml.at(
+      path,
+      `found a reference to the environment variable ${name}, which is not set; allowed: one that is set`,
+    );
   const warning = ({ path, name }: { path: Path; name: string }) =>
-    yaml.at(path, `the environment variable ${name} is not set: no issues are opened, reports go to incidents_folder`);
+    yaml.at(
+      path,
+      `the environment variable ${name} is not set: no issues are opened, reports go to incidents_folder`,
+    );
   return {
     problems: missing.filter(({ optional }) => !optional).map(problem),
     warnings: missing.filter(({ optional }) => optional).map(warning),
@@ -71,7 +81,12 @@ function isOff(path: Path, value: unknown, env: Env): boolean {
   const ceoChannel = /^rollback_policy\.notifications\.(slack_webhook|email)$/.test(key);
   if (ceoChannel && valueAt(value, ['rollback_policy', 'notifications', 'ceo_alert']) === false) return true;
   // Without a mail server nobody is mailed, which is a warning of its own.
-  const isEmail = key === 'rollback_policy.notifications.email' || (path[2] === 'owner' && path[3] === 'email');
+  const isEmail =
+    key === 'rollback_policy.notifications.email' || (path[2] === 'owner' && path[3] === 'email');
   if (isEmail && !env.SMTP_URL) return true;
-  return path[0] === 'products' && path[2] === 'services' && valueAt(value, [...path.slice(0, 4), 'enabled']) === false;
+  return (
+    path[0] === 'products' &&
+    path[2] === 'services' &&
+    valueAt(value, [...path.slice(0, 4), 'enabled']) === false
+  );
 }

@@ -24,7 +24,9 @@ function problemsOf(issue: Issue, above: Path, yaml: YamlFile): Finding[] {
     }
     case 'invalid_union': {
       // Of several shapes, the one that was meant is the one whose outer type fits.
-      const meant = issue.errors.find((errors) => errors[0]?.path.length !== 0 || errors[0].code !== 'invalid_type');
+      const meant = issue.errors.find(
+        (errors) => errors[0]?.path.length !== 0 || errors[0].code !== 'invalid_type',
+      );
       if (meant !== undefined) return meant.flatMap((inner) => problemsOf(inner as Issue, path, yaml));
     }
   }
@@ -52,7 +54,9 @@ function foundText(value: unknown, issue: Issue): string {
 function mayBeShown(issue: Issue): boolean {
   if (issue.code === 'invalid_type') return ['number', 'int', 'boolean'].includes(issue.expected);
   if (issue.code === 'invalid_format') return issue.pattern === identifierPattern.toString();
-  return issue.code === 'invalid_value' || (issue.code === 'invalid_union' && issue.discriminator !== undefined);
+  return (
+    issue.code === 'invalid_value' || (issue.code === 'invalid_union' && issue.discriminator !== undefined)
+  );
 }
 
 /** The value at a path, or `undefined`. */

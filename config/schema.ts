@@ -64,21 +64,32 @@ function name(description: string) {
 
 function url(description: string) {
   const allowed = `an http or https URL, or a reference like \${NAME}`;
-  return z.string(allowed).regex(/^https?:\/\/|\$\{/, allowed).describe(description);
+  return z
+    .string(allowed)
+    .regex(/^https?:\/\/|\$\{/, allowed)
+    .describe(description);
 }
 
 function email(description: string) {
   const allowed = `e-mail addresses separated by commas, or a reference like \${NAME}`;
-  return z.string(allowed).regex(/@|\$\{/, allowed).describe(description);
+  return z
+    .string(allowed)
+    .regex(/@|\$\{/, allowed)
+    .describe(description);
 }
 
 /** The message for an unknown kind is the list of kinds. */
 function kinds(known: string) {
-  return { error: (issue: { readonly code?: string }) => (issue.code === 'invalid_type' ? `kind: ${known}` : known) };
+  return {
+    error: (issue: { readonly code?: string }) => (issue.code === 'invalid_type' ? `kind: ${known}` : known),
+  };
 }
 
 function texts(description: string) {
-  return z.array(z.string('text'), 'a list of texts').min(1, 'a list of at least one text').describe(description);
+  return z
+    .array(z.string('text'), 'a list of texts')
+    .min(1, 'a list of at least one text')
+    .describe(description);
 }
 
 function environmentVariables(description: string) {
@@ -101,7 +112,11 @@ const policyShape = {
       'What a healthy release looks like is measured this long after the deployment',
       monitoring.baselineWindowMs,
     ).optional(),
-    watch_hours: duration('hours', 'How long a deployment is watched, baseline included', monitoring.watchMs).optional(),
+    watch_hours: duration(
+      'hours',
+      'How long a deployment is watched, baseline included',
+      monitoring.watchMs,
+    ).optional(),
     segment_minutes: duration('minutes', 'Length of one step of the watch', monitoring.segmentMs).optional(),
     suspect_interval_seconds: duration(
       'seconds',
@@ -124,8 +139,16 @@ const policyShape = {
       1_000_000_000,
       monitoring.minimumRequests,
     ).optional(),
-    blind_alert_minutes: duration('minutes', 'No metrics this long: alert', monitoring.blindAlertMs).optional(),
-    blind_escalate_minutes: duration('minutes', 'No metrics this long: escalate', monitoring.blindEscalateMs).optional(),
+    blind_alert_minutes: duration(
+      'minutes',
+      'No metrics this long: alert',
+      monitoring.blindAlertMs,
+    ).optional(),
+    blind_escalate_minutes: duration(
+      'minutes',
+      'No metrics this long: escalate',
+      monitoring.blindEscalateMs,
+    ).optional(),
   }),
   triggers: section('What rolls a release back.', {
     error_rate: section('Errors per minute against the baseline.', {
@@ -154,12 +177,22 @@ const policyShape = {
     }),
     database: section('Failed connections to the database.', {
       enabled: flag(trigger, triggers.database.enabled).optional(),
-      connection_errors: wholeNumber('More than this many', 1, 1_000_000, triggers.database.connectionErrors).optional(),
+      connection_errors: wholeNumber(
+        'More than this many',
+        1,
+        1_000_000,
+        triggers.database.connectionErrors,
+      ).optional(),
       window_minutes: duration('minutes', 'Looked at together', triggers.database.windowMs).optional(),
     }),
     health_check: section('Failed health checks.', {
       enabled: flag(trigger, triggers.healthCheck.enabled).optional(),
-      failure_count: wholeNumber('More than this many', 1, 1_000, triggers.healthCheck.failureCount).optional(),
+      failure_count: wholeNumber(
+        'More than this many',
+        1,
+        1_000,
+        triggers.healthCheck.failureCount,
+      ).optional(),
       window_minutes: duration('minutes', 'Looked at together', triggers.healthCheck.windowMs).optional(),
     }),
   }),
@@ -170,13 +203,21 @@ const policyShape = {
       'The restored release must be healthy within',
       rollback.healthCheckTimeoutMs,
     ).optional(),
-    verify_minutes: duration('minutes', 'The restored release is verified under traffic for', rollback.verifyMs).optional(),
+    verify_minutes: duration(
+      'minutes',
+      'The restored release is verified under traffic for',
+      rollback.verifyMs,
+    ).optional(),
     retry_backoff_seconds: duration(
       'seconds',
       'Before the second attempt; doubles with each further one',
       rollback.retryBackoffMs,
     ).optional(),
-    step_timeout_seconds: duration('seconds', 'Restore and restart may take, each', rollback.stepTimeoutMs).optional(),
+    step_timeout_seconds: duration(
+      'seconds',
+      'Restore and restart may take, each',
+      rollback.stepTimeoutMs,
+    ).optional(),
     retry_after_seconds: wholeNumber(
       'Seconds after which the maintenance page asks browsers to come back',
       1,
@@ -198,7 +239,10 @@ const policyShape = {
     .min(1, 'at least one level with after_minutes and notify')
     .meta({
       description: 'Who is asked for help, and when, until someone acknowledges.',
-      default: escalation.levels.map(({ afterMs, notify }) => ({ after_minutes: afterMs / unitMs.minutes, notify })),
+      default: escalation.levels.map(({ afterMs, notify }) => ({
+        after_minutes: afterMs / unitMs.minutes,
+        notify,
+      })),
     })
     .optional(),
   escalation_repeat_minutes: duration(
@@ -270,7 +314,9 @@ const deployTarget = z
     ],
     kinds('local-process, command'),
   )
-  .describe('Where the service runs. {service}, {release} and {key} are replaced within arguments of commands.');
+  .describe(
+    'Where the service runs. {service}, {release} and {key} are replaced within arguments of commands.',
+  );
 
 const serviceSettings = mapping({
   enabled: flag('false: left out, its references need not resolve', true).optional(),
@@ -280,7 +326,9 @@ const serviceSettings = mapping({
       'kind',
       [
         mapping({
-          kind: z.literal('scrape').describe('The /metrics page of every instance, in the format of Prometheus'),
+          kind: z
+            .literal('scrape')
+            .describe('The /metrics page of every instance, in the format of Prometheus'),
           path: text('Appended to the URL of an instance; default /metrics', 'a path').optional(),
           timeout_seconds: duration('seconds', 'For one page', 5 * second).optional(),
           memory_limit_mb: z
@@ -400,23 +448,22 @@ export const configSchema = mapping({
     .union(
       [
         text('A name, for the report only'),
-        mapping({ github: text('Assigned to the issue', 'a GitHub login'), name: text('For the report').optional() }),
+        mapping({
+          github: text('Assigned to the issue', 'a GitHub login'),
+          name: text('For the report').optional(),
+        }),
       ],
       'a name, or a mapping with github and name',
     )
     .describe('Who investigates incidents.')
     .optional(),
   assign: z
-    .partialRecord(
-      z.enum(triggersAndCauses, triggersAndCauses.join(', ')),
-      assignment,
-      {
-        error: ({ code }: { readonly code?: string }) =>
-          code === 'unrecognized_keys'
-            ? triggersAndCauses.join(', ')
-            : 'a mapping from triggers and causes to github, label and role',
-      },
-    )
+    .partialRecord(z.enum(triggersAndCauses, triggersAndCauses.join(', ')), assignment, {
+      error: ({ code }: { readonly code?: string }) =>
+        code === 'unrecognized_keys'
+          ? triggersAndCauses.join(', ')
+          : 'a mapping from triggers and causes to github, label and role',
+    })
     .nullish()
     .describe('Who gets an incident by its cause or trigger; default the support engineer.'),
   incidents_folder: text('Where incident reports are written', 'a folder').optional(),

@@ -1,4 +1,16 @@
-import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Finding } from './findings.ts';
 
 export type Path = readonly (string | number)[];
@@ -30,7 +42,9 @@ export function readYaml(source: string, file: string): YamlFile {
   const syntax = faults.filter(({ code }) => code !== 'DUPLICATE_KEY');
   // What is left of a text that is not YAML would only give problems that are none.
   if (syntax.length > 0) {
-    const problems = syntax.map((fault) => finding(fault.pos[0], [], `not valid YAML: ${withoutQuote(fault.message)}`));
+    const problems = syntax.map((fault) =>
+      finding(fault.pos[0], [], `not valid YAML: ${withoutQuote(fault.message)}`),
+    );
     return { value: null, problems, texts: [], at };
   }
   const unknown = unknownAliases(document).map(({ offset, name }) =>
@@ -39,7 +53,11 @@ export function readYaml(source: string, file: string): YamlFile {
   if (unknown.length > 0) return { value: null, problems: unknown, texts: [], at };
   const repeated = faults.map(({ pos }) => {
     const { path, firstOffset } = duplicateAt(document, pos[0]);
-    return finding(pos[0], path, `found a second time, first on line ${lines.linePos(firstOffset).line}; allowed: once`);
+    return finding(
+      pos[0],
+      path,
+      `found a second time, first on line ${lines.linePos(firstOffset).line}; allowed: once`,
+    );
   });
   try {
     const value = document.toJS({ maxAliasCount }) ?? {};
@@ -52,7 +70,10 @@ export function readYaml(source: string, file: string): YamlFile {
 
 /** `products.shop.services.api.logs.paths[0]` */
 export function keyText(path: Path): string {
-  return path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`)).join('').replace(/^\./, '');
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`))
+    .join('')
+    .replace(/^\./, '');
 }
 
 /** The parser quotes what it did not expect, which may be a secret. */
@@ -64,7 +85,8 @@ function unknownAliases(document: Document): { offset: number; name: string }[] 
   const found: { offset: number; name: string }[] = [];
   visit(document, {
     Alias: (_key, alias) => {
-      if (alias.resolve(document) === undefined) found.push({ offset: alias.range?.[0] ?? 0, name: alias.source });
+      if (alias.resolve(document) === undefined)
+        found.push({ offset: alias.range?.[0] ?? 0, name: alias.source });
     },
   });
   return found;

@@ -7,8 +7,8 @@ import { shortDuration, shortNumber, type Verdict } from './verdict.ts';
 const alpha = 0.001;
 /** And at least this many errors more than the reference would have had: a floor under a zero baseline. */
 const minimumExcess = 10;
-/** Nothing is believed of a single sample. */
-const minimumSamples = 2;
+/** A burst of one minute touches two checks; nothing is believed before the third. */
+const minimumSamples = 3;
 /** A service this sick needs no baseline: the outage path. */
 const outageShare = 0.2;
 
@@ -105,18 +105,20 @@ function mostConvincing(comparisons: readonly Comparison[]): Comparison | null {
   );
 }
 
-/** At least 20 % of the requests of the last two checks (extra ticks included) fail, far above the reference. */
+/**
+ * At least 20 % of the requests fail, far above the reference, in three measurements in a row; the last may be the part of a
+ * check that extra ticks have seen so far.
+ */
 function judgeOutage(
   evidence: Evidence,
   window: readonly RegularSample[],
   reference: Reference | null,
 ): Verdict | null {
-  const recent =
-    evidence.partial === null ? window.slice(-minimumSamples) : [...window.slice(-1), evidence.partial];
-  if (recent.length < minimumSamples) return null;
   const usual = reference === null ? 0 : errorShare(reference);
   const limit = Math.max(outageShare, 10 * usual);
-  if (limit >= 1) return null;
+  const measured = evidence.partial === null ? window : [...window, evidence.partial];
+  const recent = measured.slice(-minimumSamples);
+  if (limit >= 1 || recent.length < minimumSamples) return null;
   const failing = recent.every((sample) => sample.requests > 0 && sample.errors >= limit * sample.requests);
   const sum = total(recent);
   if (!failing || sum.errors < 3 * minimumExcess) return null;
@@ -124,7 +126,8 @@ function judgeOutage(
   const baseline = reference === null ? null : perMinute(usual * sum.requests, sum);
   const share = `${shortNumber((100 * sum.errors) / sum.requests)} % of ${sum.requests} requests failed in the last ${shortDuration(sum.durationMs)}`;
   const against = reference === null ? '' : `, ${shortNumber(100 * usual)} % in ${reference.label}`;
-  return verdict('breach', baseline, current, perMinute(limit * sum.requests, sum), `${share}${against}`);
+  const threshold = perMinute(limit * sum.requests, sum);
+  return verdict('breach', baseline, current, threshold, `${share}${against}`);
 }
 
 /** The unbroken run of samples above the multiplier that ends now. */

@@ -44,8 +44,14 @@ export function aProduct(more = '', service = ''): string {
     '      api:',
     '        deploy_target: { kind: local-process, root: apps, command: [node, a.js], base_port: 4000 }',
     '        metrics: { kind: scrape, memory_limit_mb: 512 }',
-    ...service.split('\n').filter(Boolean).map((line) => `        ${line}`),
-    ...more.split('\n').filter(Boolean).map((line) => `    ${line}`),
+    ...service
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => `        ${line}`),
+    ...more
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => `    ${line}`),
     '',
   ].join('\n');
 }

@@ -7,7 +7,8 @@ import { defaultPolicy } from '../../domain/policy.ts';
 import { aProduct, fullEnv, parse, problemsIn, validData } from './builders.ts';
 
 const textOf = (place: string) => readFileSync(new URL(place, import.meta.url), 'utf8');
-const specification = textOf('./specification.yml');
+/** Not named `.yml`, so that no formatter changes a space of it. */
+const specification = textOf('./specification.yml.txt');
 const example = textOf('../../examples/rollback-config.yml');
 
 type Tree = { [key: string]: unknown };
@@ -25,7 +26,9 @@ function keysOf(tree: Tree, above: Path = []): Path[] {
 function without(tree: Tree, removed: readonly Path[]): Tree {
   const copy = structuredClone(tree);
   for (const path of removed) {
-    const parent = path.slice(0, -1).reduce<Tree | undefined>((inside, key) => inside?.[key] as Tree | undefined, copy);
+    const parent = path
+      .slice(0, -1)
+      .reduce<Tree | undefined>((inside, key) => inside?.[key] as Tree | undefined, copy);
     if (parent !== undefined) delete parent[path.at(-1) ?? ''];
   }
   return copy;
@@ -46,7 +49,10 @@ describe('the policy', () => {
   it.each([
     ['an empty file', ''],
     ['a file of comments', '# nothing yet\n'],
-    ['empty sections', 'rollback_policy:\n  triggers:\n  monitoring:\n    # check_interval_seconds: 30\nproducts:\n'],
+    [
+      'empty sections',
+      'rollback_policy:\n  triggers:\n  monitoring:\n    # check_interval_seconds: 30\nproducts:\n',
+    ],
   ])('is the default one for %s', (_name, source) => {
     expect(policyOf(validData(source))).toEqual(defaultPolicy);
   });
@@ -98,7 +104,12 @@ describe('the policy', () => {
       ['rollback.retry_backoff_seconds', 1, 'rollback.retryBackoffMs', 1_000],
       ['rollback.step_timeout_seconds', 60, 'rollback.stepTimeoutMs', 60_000],
       ['rollback.retry_after_seconds', 5, 'rollback.retryAfterSeconds', 5],
-      ['escalation', [{ after_minutes: 2, notify: 'console' }], 'escalation.levels', [{ afterMs: 120_000, notify: 'console' }]],
+      [
+        'escalation',
+        [{ after_minutes: 2, notify: 'console' }],
+        'escalation.levels',
+        [{ afterMs: 120_000, notify: 'console' }],
+      ],
       ['escalation_repeat_minutes', 1, 'escalation.repeatMs', 60_000],
       ['escalation_acknowledge_minutes', 1, 'escalation.acknowledgeMs', 60_000],
       ['statistics.manual_rollback_minutes', 10, 'statistics.manualRollbackMinutes', 10],
@@ -123,7 +134,10 @@ ${aProduct('policy:\n  enabled: false\n  triggers: { latency: { multiplier: 4 },
       triggers: { latency: { ...latency, multiplier: 4 }, memory: defaultPolicy.triggers.memory },
       escalation: { levels: [{ afterMs: 0, notify: 'owner' }], repeatMs: 900_000 },
     });
-    expect(policyOf(data, 'other')).toMatchObject({ enabled: true, triggers: { latency: { ...latency, multiplier: 3 } } });
+    expect(policyOf(data, 'other')).toMatchObject({
+      enabled: true,
+      triggers: { latency: { ...latency, multiplier: 3 } },
+    });
     expect(policyOf(data, 'constructor')).toEqual(policyOf(data));
   });
 

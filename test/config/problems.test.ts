@@ -1,10 +1,12 @@
-import { describe, expect, it } from 'vitest';
-import { ConfigError } from '../../config/findings.ts';
-import { loadConfig } from '../../config/load.ts';
-import { temporaryFolder } from '../adapters/temporary.ts';
-import { aProduct, parse, problemsIn, warningsIn } from './builders.ts';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../config/findings.ts';
+import { loadConfig } from '../../config/load.ts';
+import { cleanUp, temporaryFolder } from '../adapters/temporary.ts';
+import { aProduct, parse, problemsIn, warningsIn } from './builders.ts';
+
+afterEach(cleanUp);
 
 const nameRule =
   'a name of lower-case letters, digits, ".", "_" and "-", at most 63, beginning with a letter or digit';
@@ -78,7 +80,9 @@ const problems: readonly [string, string, ...string[]][] = [
   ],
   [
     'a channel that is not set up',
-    top('escalation: [{ after_minutes: 0, notify: slack }]\n  notifications: { webhooks: [{ name: pager, url: "https://p.example" }] }'),
+    top(
+      'escalation: [{ after_minutes: 0, notify: slack }]\n  notifications: { webhooks: [{ name: pager, url: "https://p.example" }] }',
+    ),
     'c.yml:2:44: rollback_policy.escalation[0].notify: found "slack", which is no channel in use; allowed: owner, everyone, console, webhook:pager',
   ],
   [
@@ -171,7 +175,10 @@ const problems: readonly [string, string, ...string[]][] = [
   ],
   [
     'a billion laughs',
-    ['a: &a [x, x, x, x, x, x, x, x, x]', ...[...'bcdefghi'].map((name, at) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[at]}`)}]`)].join('\n'),
+    [
+      'a: &a [x, x, x, x, x, x, x, x, x]',
+      ...[...'bcdefghi'].map((name, at) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[at]}`)}]`),
+    ].join('\n'),
     'c.yml:1:1: found aliases that repeat too much; allowed: up to 100 repeated values',
   ],
 ];
@@ -185,12 +192,11 @@ describe('a mistake in the file', () => {
   it('does not hide the others', () => {
     const source = top('enabled: 1\n  enabled: 2\n  trigers: {}\n  notifications: { email: 3 }');
     expect(problemsIn(source)).toEqual([
-      'c.yml:2:12: rollback_policy.enabled: found 1; allowed: true or false',
       'c.yml:3:3: rollback_policy.enabled: found a second time, first on line 2; allowed: once',
-    ].toSorted().map((text) => text.replace('2:12: rollback_policy.enabled: found 1', '2:12: rollback_policy.enabled: found 1')).concat([
+      'c.yml:3:12: rollback_policy.enabled: found 2; allowed: true or false',
       'c.yml:4:3: rollback_policy.trigers: found the unknown key "trigers" (did you mean "triggers"?); allowed: enabled, monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics, notifications',
       `c.yml:5:27: rollback_policy.notifications.email: found 3; allowed: e-mail addresses separated by commas, or a reference like \${NAME}`,
-    ]));
+    ]);
   });
 
   it.each([
@@ -215,13 +221,16 @@ describe('a mistake in the file', () => {
     expect((error as ConfigError).message).toBe(
       `${file}:1:1: a: found the unknown key "a"; allowed: ${topLevel}\n${file}:2:1: b: found the unknown key "b"; allowed: ${topLevel}`,
     );
-    await expect(loadConfig({ file: `${file}.gone` })).rejects.toThrow(`the configuration ${file}.gone cannot be read: ENOENT`);
+    await expect(loadConfig({ file: `${file}.gone` })).rejects.toThrow(
+      `the configuration ${file}.gone cannot be read: ENOENT`,
+    );
   });
 });
 
 describe('an alias', () => {
   it('stands for what its anchor holds', () => {
-    const source = 'rollback_policy:\n  triggers:\n    error_rate: &five { window_minutes: 3 }\n    health_check: *five\n';
+    const source =
+      'rollback_policy:\n  triggers:\n    error_rate: &five { window_minutes: 3 }\n    health_check: *five\n';
     expect(parse(source).config?.data.rollback_policy?.triggers?.health_check).toEqual({ window_minutes: 3 });
   });
 
@@ -260,7 +269,9 @@ describe('a warning', () => {
     expect(warningsIn(source)).toEqual([
       'c.yml:6:9: products.shop.services.api.metrics: the memory trigger is off for shop/api: memory_limit_mb is missing, and without it only a metrics page that shows memory_usage_percent is judged',
     ]);
-    expect(warningsIn(`rollback_policy: { triggers: { memory: { enabled: false } } }\n${source}`)).toEqual([]);
+    expect(warningsIn(`rollback_policy: { triggers: { memory: { enabled: false } } }\n${source}`)).toEqual(
+      [],
+    );
   });
 
   it('says that a product goes on although rollback is switched off', () => {

@@ -43,6 +43,10 @@ export interface World {
   haveGood(release: string, deployment?: string): Promise<void>;
   /** Deploys a release and starts its monitor, as a pipeline does through the API. */
   deploy(release: string, options?: { deployment?: string; origin?: DeploymentOrigin }): Promise<Deployed>;
+  /** Lets virtual time pass. */
+  pass(ms: number): Promise<void>;
+  /** Lets time pass in small steps until something is so; fails after `withinMs` of virtual time. */
+  until(what: string, isSo: () => Promise<boolean> | boolean, withinMs?: number): Promise<void>;
   rollbackHandle(): ReturnType<TestWorkflowEnvironment['client']['workflow']['getHandle']>;
   timeline(): Promise<string[]>;
   end(): Promise<void>;
@@ -116,6 +120,15 @@ export async function createWorld(change: (policy: Policy) => Policy = (policy) 
         await now(),
         options.origin ?? 'reported',
       );
+    },
+    pass: (ms) => environment.sleep(ms),
+    async until(what, isSo, withinMs = hourMs) {
+      const endMs = (await now()) + withinMs;
+      while (!(await isSo())) {
+        if ((await now()) > endMs)
+          throw new Error(`after ${withinMs / minuteMs} min of virtual time still not: ${what}`);
+        await environment.sleep(5_000);
+      }
     },
     rollbackHandle: () => environment.client.workflow.getHandle<typeof rollback>(rollbackWorkflowId(product)),
     async timeline() {

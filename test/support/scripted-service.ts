@@ -48,6 +48,8 @@ export function createScriptedService(now: () => Promise<number>) {
     maintenance: false,
     trafficTo: 'v1' as string | null,
     blind: null as string | null,
+    /** Blind by the clock (milliseconds since the epoch). */
+    blindWhen: (_atMs: number): boolean => false,
     unrestorable: new Set<string>(),
     carry: { errors: 0, db: 0 },
   };
@@ -101,6 +103,7 @@ export function createScriptedService(now: () => Promise<number>) {
   const metrics: MetricsSource = {
     async measure({ cursor }): Promise<Measurement> {
       const atMs = await now();
+      if (state.blindWhen(atMs)) return { kind: 'timeout', reason: 'no answer in 5 s' };
       if (state.blind !== null) return { kind: 'error', reason: state.blind };
       const current = await behaviour();
       const minutes = typeof cursor === 'number' ? (atMs - cursor) / 60_000 : 0;

@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { monitorWorkflowId } from '../../domain/identity.ts';
+import { pauseSignal, resumeSignal, statusQuery, supersededSignal } from '../../workflows/messages.ts';
+import { createWorld, hourMs, minuteMs, product, type World } from '../support/harness.ts';
+
+describe('the life of a monitor', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await createWorld();
+    await world.haveGood('v1');
+  });
+  afterEach(() => world.end());
+
+  const titles = () => world.told.map((message) => message.title);
+
+  it('while paused it alerts and records what it would have done; on resume it acts', async () => {
+    world.service.script('v2', (ms) => (ms > 12 * minuteMs ? { errorsPerMinute: 50 } : {}));
+    const { handle } = await world.deploy('v2');
+    await world.pass(6 * minuteMs);
+    await handle.signal(pauseSignal, { by: 'Ana', note: 'risky migration' });
+    await world.pass(hourMs);
+    expect(world.service.calls).toEqual([]);
+    expect((await world.timeline()).join('\n')).toContain('Would have rolled back v2');
+    expect((await world.timeline()).filter((text) => text.includes('Would have rolled back'))).toHaveLength(
+      1,
+    );
+    expect(titles()).toContain('Breach, but no automatic rollback');
+    await handle.signal(resumeSignal, { by: 'Ana' });
+    expect((await handle.result()).outcome).toBe('rolled_back');
+    expect(world.service.state.running).toBe('v1');
+  });
+
+  it('a pause ends by its time', async () => {
+    world.service.script('v2', (ms) => (ms > 12 * minuteMs ? { errorsPerMinute: 50 } : {}));
+    const { handle } = await world.deploy('v2');
+    await handle.signal(pauseSignal, { by: 'Ana', untilMs: (await world.now()) + 40 * minuteMs });
+    await world.pass(35 * minuteMs);
+    expect(world.service.calls).toEqual([]);
+    const before = await world.now();
+    expect((await handle.result()).outcome).toBe('rolled_back');
+    expect((await world.now()) - before).toBeLessThan(20 * minuteMs);
+  });
+
+  it('enabled: false makes it an observer within one interval, enabled: true lets it act on the standing breach', async () => {
+    world.service.script('v2', (ms) => (ms > 12 * minuteMs ? { errorsPerMinute: 50 } : {}));
+    const { handle } = await world.deploy('v2');
+    await world.pass(10 * minuteMs);
+    world.setup.policy = { ...world.setup.policy, enabled: false };
+    world.setup.policyVersion = 2;
+    await world.pass(hourMs);
+    expect(world.service.calls).toEqual([]);
+    expect((await world.timeline()).join('\n')).toContain('enabled: false, policy version 2');
+    world.setup.policy = { ...world.setup.policy, enabled: true };
+    expect((await handle.result()).outcome).toBe('rolled_back');
+  });
+
+  it('is ended by a newer deployment, by its message', async () => {
+    const { handle } = await world.deploy('v2');
+    await world.pass(20 * minuteMs);
+    await world.deploy('v3');
+    await handle.signal(supersededSignal, { by: 'deploy-v3' });
+    expect(await handle.result()).toMatchObject({ outcome: 'superseded' });
+  });
+
+  it('is ended by a newer deployment whose message was lost', async () => {
+    const { handle } = await world.deploy('v2');
+    await world.pass(20 * minuteMs);
+    await world.deploy('v3');
+    expect(await handle.result()).toMatchObject({ outcome: 'superseded', reason: 'superseded by deploy-v3' });
+  });
+
+  it('a person changed what is live: no action, one notice, and the stranger is watched', async () => {
+    const { handle } = await world.deploy('v2');
+    await world.pass(20 * minuteMs);
+    await world.service.deploy('v9');
+    expect(await handle.result()).toMatchObject({ outcome: 'changed_outside' });
+    expect(world.service.calls).toEqual([]);
+    expect(titles().filter((title) => title.startsWith('Changed outside'))).toHaveLength(1);
+    const [newest] = await world.store.deployments.list({ ...product, limit: 1 });
+    expect(newest).toMatchObject({
+      origin: 'observed',
+      services: [{ service: 'web', release: 'v9' }],
+      status: 'watching',
+    });
+    const observed = world.environment.client.workflow.getHandle(monitorWorkflowId(newest as never));
+    expect((await observed.describe()).status.name).toBe('RUNNING');
+  });
+
+  it('blind 3 minutes alerts the owner, 15 minutes everyone, and nothing is rolled back', async () => {
+    const { handle } = await world.deploy('v2');
+    await world.pass(20 * minuteMs);
+    world.service.state.blind = 'HTTP 500';
+    await world.pass(2 * minuteMs);
+    expect(titles()).not.toContain('Monitoring is blind');
+    await world.pass(4 * minuteMs);
+    expect(titles().filter((title) => title === 'Monitoring is blind')).toHaveLength(1);
+    await world.pass(30 * minuteMs);
+    expect(titles().filter((title) => title === 'Monitoring is blind')).toHaveLength(2);
+    expect(world.service.calls).toEqual([]);
+    expect((await handle.query(statusQuery)).phase).toBe('watching');
+  });
+
+  it('a source that flaps for 24 hours keeps the history bounded', async () => {
+    world.service.state.blindWhen = (atMs) => Math.floor(atMs / (5 * minuteMs)) % 2 === 1;
+    const { handle } = await world.deploy('v2');
+    expect((await handle.result()).outcome).toBe('unobserved');
+    expect((await handle.describe()).historyLength).toBeLessThan(3_500);
+    expect(world.service.calls).toEqual([]);
+  }, 120_000);
+
+  it('cancelling it ends it as cancelled', async () => {
+    const { key, handle } = await world.deploy('v2');
+    await world.pass(20 * minuteMs);
+    await handle.cancel();
+    expect(await handle.result()).toMatchObject({ outcome: 'cancelled' });
+    expect(await world.store.deployments.read(key)).toMatchObject({ outcome: 'cancelled', status: 'ended' });
+  });
+
+  it('the store going down and coming back is blindness, not the end', async () => {
+    const { handle } = await world.deploy('v2');
+    await world.pass(20 * minuteMs);
+    world.setup.brokenStore = true;
+    await world.pass(20 * minuteMs);
+    expect(titles()).toContain('Monitoring is blind');
+    world.setup.brokenStore = false;
+    await world.pass(20 * minuteMs);
+    expect((await world.timeline()).join('\n')).toContain('blind:store has ended');
+    expect((await handle.describe()).status.name).toBe('RUNNING');
+  });
+});
+
+describe('a monitor of three hours', () => {
+  it('ends unobserved when too little was seen, and the owner is told', async () => {
+    const world = await createWorld((policy) => ({
+      ...policy,
+      monitoring: { ...policy.monitoring, watchMs: 3 * hourMs },
+    }));
+    try {
+      await world.haveGood('v1');
+      const { handle } = await world.deploy('v2');
+      await world.pass(20 * minuteMs);
+      world.service.state.blind = 'HTTP 500';
+      expect(await handle.result()).toMatchObject({ outcome: 'unobserved' });
+      expect(world.told.some((message) => message.title.startsWith('Unobserved'))).toBe(true);
+      expect(await world.store.deployments.list({ product: 'shop', limit: 1 })).toMatchObject([
+        { outcome: 'unobserved' },
+      ]);
+    } finally {
+      await world.end();
+    }
+  });
+});
