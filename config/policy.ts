@@ -7,7 +7,9 @@ export function policyOf(file: ConfigFile, product?: string): Policy {
     product !== undefined && Object.hasOwn(file.products ?? {}, product)
       ? file.products?.[product]?.policy
       : null;
-  return policyFrom(merged(file.rollback_policy ?? {}, own ?? {}));
+  const policy = policyFrom(merged(file.rollback_policy ?? {}, own ?? {}));
+  // The file's kill switch wins: whoever throws it at night must not have to know which product overrides it.
+  return file.rollback_policy?.enabled === false ? { ...policy, enabled: false } : policy;
 }
 
 /** `override` over `base`, mapping by mapping; a list replaces a list. */

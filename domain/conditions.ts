@@ -69,19 +69,20 @@ export function advanceConditions(
 
 /**
  * The edges between what the workflow was told and what stands now. A standing breach is told again as soon as it may be
- * acted on (resume, `enabled: true`), and only while it is really there. A flapping source yields at most 60 edges an
+ * acted on (resume, `enabled: true`); one that may be acted on is told only by a check that found it, for a breach that is
+ * already going away must not roll back. A flapping source yields at most 60 edges an
  * hour, the rest waits for its turn and comes at once; a breach that may be acted on never waits.
  */
 export function takeEdges(
   state: ConditionState,
   reported: Reported,
-  context: { readonly atMs: number; readonly mayAct: boolean },
+  context: { readonly atMs: number; readonly mayAct: boolean; readonly found: readonly Condition[] },
 ): { edges: Edge[]; state: ConditionState } {
   const { mayAct } = context;
   const begun = state.standing.filter((standing) => {
     const told = reported[standing.key];
-    if (told === undefined) return true;
-    return standing.kind === 'breach' && mayAct && !told.couldAct && standing.clearTicks === 0;
+    if (standing.kind !== 'breach' || !mayAct) return told === undefined;
+    return told?.couldAct !== true && context.found.some((condition) => condition.key === standing.key);
   });
   const ended = Object.keys(reported).filter(
     (key) => !state.standing.some((standing) => standing.key === key),

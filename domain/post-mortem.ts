@@ -99,7 +99,7 @@ export function reportMarkdown(report: IncidentReport, entries: readonly Timelin
   return [
     `# Incident: Rollback of ${report.deployment_id}`,
     '',
-    `**${productName(report)}** ${report.from} → ${report.to}: ${report.outcome}. ${report.reason}`,
+    `**${productName(report)}** ${report.from} → ${report.to}: ${report.outcome}. ${inline(report.reason)}`,
     '',
     '| | |',
     '| --- | --- |',
@@ -123,7 +123,7 @@ export function reportMarkdown(report: IncidentReport, entries: readonly Timelin
     '## Timeline (UTC)',
     '',
     '```',
-    ...entries.map(timelineLine),
+    ...entries.map(timelineLine).map(fenced),
     '```',
     '',
     '## Changes deployed',
@@ -142,7 +142,7 @@ export function reportMarkdown(report: IncidentReport, entries: readonly Timelin
     `## Logs (first ${report.logs_excerpt.length} of ${report.logs_total} matching lines; ${inline(report.logs_reference)})`,
     '',
     '```',
-    ...report.logs_excerpt.map((line) => line.replaceAll('```', "'''")),
+    ...report.logs_excerpt.map(fenced),
     '```',
     '',
   ].join('\n');
@@ -152,7 +152,9 @@ function changesMarkdown(set: ChangeSet): string[] {
   if (set.problem !== null) return [`- ${set.from} → ${set.to}: ${inline(set.problem)}`];
   if (set.changes.length === 0) return [`- ${set.from} → ${set.to}: no changes found`];
   return set.changes.map((change) => {
-    const files = change.files.map((file) => `\`${file.path}\` (+${file.added} −${file.removed})`).join(', ');
+    const files = change.files
+      .map((file) => `\`${file.path.replaceAll('`', "'")}\` (+${file.added} −${file.removed})`)
+      .join(', ');
     return `- \`${change.id.slice(0, 10)}\` ${inline(change.subject)} (${inline(change.author)}): ${files}`;
   });
 }
@@ -161,11 +163,16 @@ function known(value: number | null): string {
   return value === null ? 'unknown' : shortNumber(value);
 }
 
+/** Text inside a fence must not end it. */
+function fenced(text: string): string {
+  return text.replaceAll('```', "'''");
+}
+
 /** Text from outside must not become markup, a mention or a second line. */
 export function inline(text: string): string {
   return text
     .replace(/[\r\n]+/g, ' ')
-    .replace(/[<>|*_`[\]]/g, '\\$&')
+    .replace(/[\\<>|*_`[\]]/g, '\\$&')
     .replace(/@(?=\w)/g, '@\u200b');
 }
 

@@ -65,8 +65,18 @@ export function beginRollback(row: ProductRow, rollback: ActiveRollback): Beginn
   return { kind: 'begun', row: { ...row, rollback } };
 }
 
-/** Ends a rollback; `current` becomes the current deployment (the restored one, or the newcomer that took over). */
-export function endRollback(row: ProductRow, rollbackId: string, current: string | null): ProductRow {
-  if (row.rollback !== null && row.rollback.id !== rollbackId) return row;
+/**
+ * Ends a rollback; `current` becomes the current deployment (the restored one, or the newcomer that took over).
+ * @param deployment what was rolled back: where the row names no rollback (it was ended before, or never taken because the
+ * store was down), only this deployment may be replaced, not one that was registered since
+ */
+export function endRollback(
+  row: ProductRow,
+  rollbackId: string,
+  current: string | null,
+  deployment: string | null = row.currentDeployment,
+): ProductRow {
+  if (row.rollback === null ? row.currentDeployment !== deployment : row.rollback.id !== rollbackId)
+    return row;
   return { ...row, rollback: null, currentDeployment: current ?? row.currentDeployment };
 }

@@ -90,10 +90,11 @@ export function hypothesize(input: {
   readonly logs: readonly string[];
   readonly changes: readonly ChangeSet[];
 }): Hypothesis {
+  const logs = input.logs.map(readLogLine);
   const added = input.changes.flatMap((set) => addedBlocks(set.diff));
-  const frames = framesInChangedFiles(input.logs, input.changes);
+  const frames = framesInChangedFiles(logs, input.changes);
   const ranked = signatures
-    .map((signature) => weigh(signature, input.triggers, input.logs, added, frames))
+    .map((signature) => weigh(signature, input.triggers, logs, added, frames))
     .sort((a, b) => b.score - a.score);
   const best = ranked[0];
   if (best === undefined || best.kinds < 2) return abstain(input.changes, frames);
@@ -109,6 +110,44 @@ export function hypothesize(input: {
   };
 }
 
+interface LogLine {
+  /** What the line says: its message, without timestamps, ids and stack. */
+  readonly said: string;
+  /** Lines that may be stack frames, the innermost first. */
+  readonly stack: readonly string[];
+}
+
+/** A JSON line says its message and keeps its stack apart, as pino, winston and bunyan write it; any other says itself. */
+function readLogLine(line: string): LogLine {
+  const fields = jsonFields(line);
+  if (fields === null) return { said: line, stack: [line] };
+  const error = isRecord(fields.err) ? fields.err : isRecord(fields.error) ? fields.error : {};
+  const said = [
+    fields.msg ?? fields.message,
+    fields.error,
+    error.type ?? error.name,
+    error.message,
+    error.code,
+  ];
+  const stack = [fields.stack, error.stack].find((value) => typeof value === 'string') ?? '';
+  const words = said.filter((value) => typeof value === 'string' && value !== '');
+  return { said: [...new Set(words)].join(': ') || line, stack: stack.split('\n') };
+}
+
+function jsonFields(line: string): Record<string, unknown> | null {
+  if (!line.trimStart().startsWith('{')) return null;
+  try {
+    const value: unknown = JSON.parse(line);
+    return isRecord(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
 interface Weighed {
   readonly signature: Signature;
   readonly score: number;
@@ -121,20 +160,20 @@ interface Weighed {
 function weigh(
   signature: Signature,
   triggers: readonly Trigger[],
-  logs: readonly string[],
+  logs: readonly LogLine[],
   added: readonly AddedBlock[],
   frames: readonly string[],
 ): Weighed {
   const fired = triggers.filter((trigger) => signature.triggers.includes(trigger.type));
-  const lines = logs.filter((line) => signature.logs.test(line));
-  const blocks = signature.code === null ? [] : added.filter((block) => signature.code?.test(block.text));
+  const lines = logs.filter((line) => signature.logs.test(line.said));
+  const matches = added.flatMap((block) => matchIn(block, signature.code));
   const evidence = [
     ...fired.map((trigger) => `trigger ${trigger.type}: ${trigger.reason}`),
-    ...(lines.length > 0 ? [`${lines.length} log lines like: ${(lines[0] ?? '').slice(0, 200)}`] : []),
-    ...blocks.slice(0, 2).map((block) => `${block.path}:${block.line} adds: ${firstLines(block.text)}`),
+    ...(lines.length > 0 ? [`${lines.length} log lines like: ${(lines[0]?.said ?? '').slice(0, 200)}`] : []),
+    ...matches.slice(0, 2).map((match) => `${match.path}:${match.line} adds: ${firstLines(match.text)}`),
   ];
-  const kinds = [fired.length > 0, lines.length > 0, blocks.length > 0].filter(Boolean).length;
-  const inFrames = blocks.some((block) => frames.some((frame) => frame.includes(block.path)));
+  const kinds = [fired.length > 0, lines.length > 0, matches.length > 0].filter(Boolean).length;
+  const inFrames = matches.some((match) => frames.some((frame) => names(frame, match.path)));
   return {
     signature,
     kinds,
@@ -142,10 +181,19 @@ function weigh(
     score:
       (fired.length > 0 ? 1 : 0) +
       (lines.length > 0 ? 2 : 0) +
-      (blocks.length > 0 ? 2 : 0) +
+      (matches.length > 0 ? 2 : 0) +
       (inFrames ? 1 : 0),
-    place: blocks[0] === undefined ? null : `${blocks[0].path}:${blocks[0].line}`,
+    place: matches[0] === undefined ? null : `${matches[0].path}:${matches[0].line}`,
   };
+}
+
+/** The block from the line on in which the pattern matches. */
+function matchIn(block: AddedBlock, pattern: RegExp | null): AddedBlock[] {
+  const match = pattern?.exec(block.text);
+  if (!match) return [];
+  const before = block.text.slice(0, match.index).split('\n').length - 1;
+  const text = block.text.split('\n').slice(before).join('\n');
+  return [{ path: block.path, line: block.line + before, text }];
 }
 
 function abstain(changes: readonly ChangeSet[], frames: readonly string[]): Hypothesis {
@@ -173,44 +221,60 @@ export function addedBlocks(diff: string): AddedBlock[] {
   const blocks: AddedBlock[] = [];
   let path = '';
   let line = 0;
+  // Rows of the hunk still to come: an added `++ x` looks like a file's header.
+  let oldRows = 0;
+  let newRows = 0;
   let current: { line: number; text: string[] } | null = null;
   const close = () => {
     if (current !== null) blocks.push({ path, line: current.line, text: current.text.join('\n') });
     current = null;
   };
   for (const row of diff.split('\n')) {
-    const hunk = /^@@ -\d+(?:,\d+)? \+(\d+)/.exec(row);
-    if (row.startsWith('+++ ')) {
-      close();
-      path = row.slice(4).replace(/^b\//, '').replace(/\t.*$/, '');
-    } else if (hunk !== null) {
-      close();
-      line = Number(hunk[1]);
-    } else if (row.startsWith('+')) {
+    if (newRows > 0 && row.startsWith('+')) {
       current ??= { line, text: [] };
       current.text.push(row.slice(1));
       line += 1;
-    } else {
-      close();
-      if (!row.startsWith('-')) line += 1;
+      newRows -= 1;
+      continue;
+    }
+    close();
+    const hunk = /^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(row);
+    if (oldRows > 0 && row.startsWith('-')) {
+      oldRows -= 1;
+    } else if (oldRows > 0 && newRows > 0 && !row.startsWith('\\')) {
+      line += 1;
+      oldRows -= 1;
+      newRows -= 1;
+    } else if (hunk !== null) {
+      oldRows = Number(hunk[1] ?? 1);
+      line = Number(hunk[2]);
+      newRows = Number(hunk[3] ?? 1);
+    } else if (row.startsWith('+++ ')) {
+      path = row.slice(4).replace(/^b\//, '').replace(/\t.*$/, '');
     }
   }
   close();
   return blocks;
 }
 
-function framesInChangedFiles(logs: readonly string[], changes: readonly ChangeSet[]): string[] {
+/** Of each stack the innermost frame that names a changed file, without repeats. */
+function framesInChangedFiles(logs: readonly LogLine[], changes: readonly ChangeSet[]): string[] {
   const paths = changes.flatMap((set) =>
     set.changes.flatMap((change) => change.files.map((file) => file.path)),
   );
-  const frames = logs.filter((line) => /\bat\b|File "|\.(js|ts|py|go|java|rb):\d+/.test(line));
-  return [
-    ...new Set(
-      frames
-        .filter((frame) => paths.some((path) => frame.includes(path)))
-        .map((frame) => frame.trim().slice(0, 200)),
-    ),
-  ];
+  const frames = logs.flatMap(({ stack }) => {
+    const frame = stack.find((row) => framePattern.test(row) && paths.some((path) => names(row, path)));
+    return frame === undefined ? [] : [frame.trim().slice(0, 200)];
+  });
+  return [...new Set(frames)];
+}
+
+const framePattern = /\bat\b|File "|\.(js|ts|py|go|java|rb):\d+/;
+
+/** `server.js` is named by `at /srv/server.js:3:1`, not by `at /srv/webserver.js:3:1`. */
+function names(frame: string, path: string): boolean {
+  const at = frame.indexOf(path);
+  return at >= 0 && !/[\w.-]/.test(frame.charAt(at - 1)) && !/[\w-]/.test(frame.charAt(at + path.length));
 }
 
 function firstLines(text: string): string {

@@ -7,34 +7,46 @@ import type { MonitoringPolicy } from './policy.ts';
  */
 export interface TickGrid {
   readonly startMs: number;
-  readonly stepMs: number;
+  /** Between two regular ticks. */
+  readonly intervalMs: number;
+  /** Ticks of the fine grid in one interval. */
   readonly regularEvery: number;
 }
 
 export function tickGrid(deployment: string, deployedAtMs: number, monitoring: MonitoringPolicy): TickGrid {
-  const regularEvery = Math.max(
-    1,
-    Math.ceil(
-      monitoring.checkIntervalMs / Math.min(monitoring.suspectIntervalMs, monitoring.checkIntervalMs),
-    ),
-  );
-  const stepMs = monitoring.checkIntervalMs / regularEvery;
-  return { startMs: deployedAtMs + (hash(deployment) % monitoring.checkIntervalMs), stepMs, regularEvery };
+  const intervalMs = Math.round(monitoring.checkIntervalMs);
+  const regularEvery = Math.max(1, Math.ceil(intervalMs / monitoring.suspectIntervalMs));
+  return { startMs: deployedAtMs + (hash(deployment) % intervalMs), intervalMs, regularEvery };
 }
 
 /** The newest tick at or before `atMs`; may lie before the grid's start, then nothing is measured yet. */
 export function tickAt(grid: TickGrid, atMs: number): number {
-  return grid.startMs + Math.floor((atMs - grid.startMs) / grid.stepMs) * grid.stepMs;
+  return timeOf(grid, indexAt(grid, atMs));
 }
 
 export function isRegular(grid: TickGrid, tickMs: number): boolean {
-  return Math.round((tickMs - grid.startMs) / grid.stepMs) % grid.regularEvery === 0;
+  return indexAt(grid, tickMs) % grid.regularEvery === 0;
 }
 
 /** The next tick to measure after `tickMs`: the next of the fine grid while something is suspect, else the next regular one. */
 export function nextTick(grid: TickGrid, tickMs: number, suspect: boolean): number {
-  const step = suspect ? grid.stepMs : grid.stepMs * grid.regularEvery;
-  return Math.max(grid.startMs, grid.startMs + (Math.floor((tickMs - grid.startMs) / step) + 1) * step);
+  const every = suspect ? 1 : grid.regularEvery;
+  const next = (Math.floor(indexAt(grid, tickMs) / every) + 1) * every;
+  return Math.max(grid.startMs, timeOf(grid, next));
+}
+
+/**
+ * Ticks are whole milliseconds, also where the suspect interval does not divide the check interval: a tick is a name, and a
+ * fraction of one would be refused by the store or be rounded back onto the tick before it.
+ */
+function timeOf(grid: TickGrid, index: number): number {
+  return grid.startMs + Math.floor((index * grid.intervalMs) / grid.regularEvery);
+}
+
+/** The newest tick's index at `atMs`: the inverse of `timeOf`, in whole numbers. */
+function indexAt(grid: TickGrid, atMs: number): number {
+  const elapsedMs = Math.floor(atMs - grid.startMs);
+  return Math.floor(((elapsedMs + 1) * grid.regularEvery - 1) / grid.intervalMs);
 }
 
 /** What one attempt of the watch has to do. */
@@ -58,8 +70,7 @@ export interface AttemptFacts {
  * more than a check interval late is a gap: it takes the newest tick, re-bases the counters and is no evidence.
  */
 export function planAttempt(grid: TickGrid, facts: AttemptFacts): AttemptPlan {
-  const intervalMs = grid.stepMs * grid.regularEvery;
-  const late = facts.nowMs - facts.scheduledMs > intervalMs;
+  const late = facts.nowMs - facts.scheduledMs > grid.intervalMs;
   const tickMs = tickAt(grid, late ? facts.nowMs : facts.scheduledMs);
   const known = facts.lastTickMs ?? Number.NEGATIVE_INFINITY;
   if (tickMs < grid.startMs || tickMs <= known) {

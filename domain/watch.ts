@@ -156,6 +156,7 @@ export function advanceWatch(state: WatchState, seen: Observation, context: Watc
   const { edges, state: conditions } = takeEdges(advanced.conditions, context.reported, {
     atMs: seen.atMs,
     mayAct: context.mayAct,
+    found,
   });
   return {
     state: { ...advanced, conditions },
@@ -300,15 +301,22 @@ function sentence(state: WatchState, found: readonly Condition[]): string {
     .join('; ');
 }
 
-/** `healthy` needs 80 % of the regular ticks observed, the last hour included; else nobody may call the release good. */
+/**
+ * `healthy` needs 80 % of the regular ticks observed, the last hour included; else nobody may call the release good.
+ * @param endMs when the hour ends; without it the last tick, which says nothing about an hour without any
+ */
 export function watchedEnough(
   state: WatchState,
   expectedTicks: number,
   policy: Policy,
+  endMs = state.lastTickMs ?? 0,
 ): { enough: boolean; reason: string } {
   const lastHourTicks = Math.floor(policy.monitoring.segmentMs / policy.monitoring.checkIntervalMs);
   const share = expectedTicks === 0 ? 0 : state.observedTicks / expectedTicks;
-  const lately = lastHourTicks === 0 ? 1 : state.observedLately.length / lastHourTicks;
-  const reason = `${state.observedTicks} of ${expectedTicks} checks observed, ${state.observedLately.length} of ${lastHourTicks} in the last ${shortDuration(policy.monitoring.segmentMs)}`;
+  const observed = state.observedLately.filter(
+    (tickMs) => tickMs > endMs - policy.monitoring.segmentMs,
+  ).length;
+  const lately = lastHourTicks === 0 ? 1 : observed / lastHourTicks;
+  const reason = `${state.observedTicks} of ${expectedTicks} checks observed, ${observed} of ${lastHourTicks} in the last ${shortDuration(policy.monitoring.segmentMs)}`;
   return { enough: share >= 0.8 && lately >= 0.8, reason };
 }

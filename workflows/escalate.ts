@@ -15,6 +15,12 @@ export interface Situation {
   describe(): Promise<string>;
 }
 
+/** How an escalation was answered, and how far the ladder was climbed. */
+export interface Decision {
+  readonly answer: GivenCommand | 'taken_over' | 'continue_as_new';
+  readonly ladder: EscalationState;
+}
+
 /** Asks people, level by level, until someone decides or a deployment takes over. Acknowledging silences it for a while. */
 export async function escalate(
   key: DeploymentKey,
@@ -22,41 +28,39 @@ export async function escalate(
   policy: EscalationPolicy,
   tools: { readonly inbox: RollbackInbox; readonly teller: Teller; readonly journal: Journal },
   ladder: EscalationState,
-): Promise<GivenCommand | 'taken_over' | { readonly continueWith: EscalationState }> {
+): Promise<Decision> {
   const { inbox, teller, journal } = tools;
   inbox.escalated = true;
   let state = ladder;
-  try {
-    for (;;) {
-      if (inbox.newcomer !== null) return 'taken_over';
-      const command = inbox.takeCommand();
-      if (command?.name === 'acknowledge') {
-        state = acknowledge(state, command.by ?? 'a person', Date.now(), policy);
-        const until = state.silentUntilMs === null ? '' : ` until ${clockTime(state.silentUntilMs)}`;
-        journal.note('person', `Escalation acknowledged by ${command.by ?? 'a person'}, silent${until}`);
-        continue;
-      }
-      if (command !== null) return command;
-      const info = workflowInfo();
-      if (info.continueAsNewSuggested || info.historyLength > 3_000) return { continueWith: state };
-      const next = nextNotice(state, policy);
-      if (
-        await condition(
-          () => inbox.hasCommand() || inbox.newcomer !== null,
-          Math.max(0, next.atMs - Date.now()),
-        )
-      )
-        continue;
-      teller.tell(next.notify, {
-        severity: 'critical',
-        title: situation.title,
-        text: `${situation.reason}\n${await situation.describe().catch((error) => `state unknown: ${String(error)}`)}`,
-        commands: commandsByHand(key),
-      });
-      state = noticeSent(state, Date.now());
+  for (;;) {
+    if (inbox.newcomer !== null) return { answer: 'taken_over', ladder: state };
+    const command = inbox.takeCommand();
+    if (command?.name === 'acknowledge') {
+      state = acknowledge(state, command.by ?? 'a person', Date.now(), policy);
+      const until = state.silentUntilMs === null ? '' : ` until ${clockTime(state.silentUntilMs)}`;
+      journal.note('person', `Escalation acknowledged by ${command.by ?? 'a person'}, silent${until}`);
+      continue;
     }
-  } finally {
-    inbox.escalated = false;
+    if (command !== null) return { answer: command, ladder: state };
+    const info = workflowInfo();
+    if (info.continueAsNewSuggested || info.historyLength > 3_000) {
+      return { answer: 'continue_as_new', ladder: state };
+    }
+    const next = nextNotice(state, policy);
+    if (
+      await condition(
+        () => inbox.hasCommand() || inbox.newcomer !== null,
+        Math.max(0, next.atMs - Date.now()),
+      )
+    )
+      continue;
+    teller.tell(next.notify, {
+      severity: 'critical',
+      title: situation.title,
+      text: `${situation.reason}\n${await situation.describe().catch((error) => `state unknown: ${String(error)}`)}`,
+      commands: commandsByHand(key),
+    });
+    state = noticeSent(state, Date.now());
   }
 }
 

@@ -27,6 +27,10 @@ export async function rollback(input: RollbackInput): Promise<RollbackResult> {
   return CancellationScope.nonCancellable(() => createRollback(input).run());
 }
 
+type PeoplesWord =
+  | { readonly retry: string | null; readonly ladder: null }
+  | { readonly end: StepsEnd; readonly ladder: EscalationState | null };
+
 function createRollback(input: RollbackInput) {
   const { carry } = input;
   const info = workflowInfo();
@@ -63,8 +67,8 @@ function createRollback(input: RollbackInput) {
         continue;
       }
       const decision = await askPeople(end.trouble, ladder);
-      ladder = null;
-      end = decision.kind === 'retry' ? await oneRound(decision.to) : decision;
+      ladder = decision.ladder;
+      end = 'retry' in decision ? await oneRound(decision.retry) : decision.end;
     }
   }
 
@@ -168,39 +172,31 @@ function createRollback(input: RollbackInput) {
     }
   }
 
-  async function askPeople(
-    trouble: Trouble,
-    ladder: EscalationState | null,
-  ): Promise<{ kind: 'retry'; to: string | null } | StepsEnd> {
+  /** What people decide: another round, or an end. Steering traffic ends neither, the ladder goes on where it was. */
+  async function askPeople(trouble: Trouble, climbed: EscalationState | null): Promise<PeoplesWord> {
     presence.enter('escalated');
     draft.save({ status: 'escalated' });
-    if (ladder === null) journal.note('escalation', `${trouble.title}: ${trouble.reason}`);
+    if (climbed === null) journal.note('escalation', `${trouble.title}: ${trouble.reason}`);
     const situation = { ...trouble, describe: () => steps.describe() };
     const tools = { inbox, teller, journal };
-    const answer = await escalate(
-      input.key,
-      situation,
-      plan.settings.escalation,
-      tools,
-      ladder ?? beginEscalation(Date.now()),
-    );
-    if (answer === 'taken_over') return steps.letTakeOver(trouble);
-    if ('continueWith' in answer) return goOn(trouble, answer.continueWith);
+    const start = climbed ?? beginEscalation(Date.now());
+    const { answer, ladder } = await escalate(input.key, situation, plan.settings.escalation, tools, start);
+    if (answer === 'taken_over') return { end: await steps.letTakeOver(trouble), ladder };
+    if (answer === 'continue_as_new') return goOn(trouble, ladder);
     const by = answer.by ?? 'a person';
     if (answer.name === 'retry') {
       draft.save({ status: 'rolling_back' });
+      inbox.escalated = false;
       inbox.aborted = null;
-      return { kind: 'retry', to: answer.to ?? null };
+      return { retry: answer.to ?? null, ladder: null };
     }
     if (answer.name === 'traffic') {
       await steps.steerTraffic(answer.state === 'stop' ? 'stop' : 'resume', by);
-      return { kind: 'trouble', trouble };
+      return { end: { kind: 'trouble', trouble }, ladder };
     }
     const word = answer.name === 'handOver' ? 'handed over' : 'resolved';
-    return {
-      kind: 'left',
-      reason: `${word} by ${by}${answer.note ? `: ${answer.note}` : ''}; ${trouble.reason}`,
-    };
+    const note = answer.note ? `: ${answer.note}` : '';
+    return { end: { kind: 'left', reason: `${word} by ${by}${note}; ${trouble.reason}` }, ladder: null };
   }
 
   async function goOn(trouble: Trouble, ladder: EscalationState): Promise<never> {

@@ -4,9 +4,11 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import {
   CompiledQuery,
   type DatabaseConnection,
+  type DialectAdapter,
   type Driver,
   Kysely,
   PostgresDialect,
+  SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
   type SqliteDialectConfig,
@@ -26,12 +28,21 @@ export interface Connection {
 
 /** Opens `postgres://…` or a SQLite file, and brings its schema up to date. */
 export async function connect(location: string): Promise<Connection> {
-  const dialect: Dialect = /^postgres(ql)?:/.test(location) ? 'postgres' : 'sqlite';
+  const dialect = dialectOf(location);
   const db = new Kysely<Database>({
     dialect: dialect === 'postgres' ? postgres(location) : sqlite(location),
   });
-  await migrate(db, dialect);
+  try {
+    await migrate(db, dialect);
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
   return { db, dialect };
+}
+
+export function dialectOf(location: string): Dialect {
+  return /^postgres(ql)?:/.test(location) ? 'postgres' : 'sqlite';
 }
 
 function postgres(connectionString: string): PostgresDialect {
@@ -83,8 +94,19 @@ class ImmediateSqliteDialect extends SqliteDialect {
     this.#config = config;
   }
 
+  override createAdapter(): DialectAdapter {
+    return new TransactionalDdlAdapter();
+  }
+
   override createDriver(): Driver {
     return new ImmediateSqliteDriver(this.#config);
+  }
+}
+
+/** Two processes that start at once must not both create the tables, and one that is killed must not leave half of them. */
+class TransactionalDdlAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Deployment, DeploymentStatus, Outcome } from '../../domain/deployment.ts';
 import type { DeploymentKey, ProductKey } from '../../domain/identity.ts';
 import { endRollback, registerDeployment } from '../../domain/product-row.ts';
-import { changeRow, scope } from './products.ts';
+import { changeRow, holdRow, scope } from './products.ts';
 import type { Database } from './schema.ts';
 import type { Run } from './store.ts';
 
@@ -73,6 +73,8 @@ export function createDeploymentRecords(db: Kysely<Database>, run: Run): Deploym
 }
 
 async function register(transaction: Transaction<Database>, report: NewDeployment): Promise<Registered> {
+  // Before looking: the same report in another transaction must not find it missing, too.
+  await holdRow(transaction, report);
   const known = await readOne(transaction, report);
   if (known !== null) return { deployment: known, isNew: false, superseded: null };
   let status: DeploymentStatus = 'watching';
@@ -94,16 +96,26 @@ async function conclude(
   transaction: Transaction<Database>,
   conclusion: Conclusion,
 ): Promise<Deployment | null> {
-  const { key, restored, takenOverBy } = conclusion;
-  const current = restored?.deployment ?? takenOverBy;
+  const { key, restored } = conclusion;
+  await holdRow(transaction, key);
+  const known = restored === null ? null : await readOne(transaction, restored);
+  const waiting = await readWaiting(transaction, conclusion);
+  // What is known or released already was made current by an earlier attempt; somebody may have deployed since.
+  const current = known === null ? (restored?.deployment ?? waiting?.deployment ?? null) : null;
   await changeRow(transaction, key, (row) => endRollback(row, conclusion.rollback, current));
   await end(transaction, key, conclusion.outcome, conclusion.reason, conclusion.atMs);
-  if (takenOverBy !== null) {
-    const waiting = await readOne(transaction, { ...key, deployment: takenOverBy });
-    if (waiting?.status === 'waiting') await write(transaction, { ...waiting, status: 'watching' });
-  }
+  if (waiting !== null) await write(transaction, { ...waiting, status: 'watching' });
   if (restored === null) return null;
-  return (await readOne(transaction, restored)) ?? insert(transaction, restored, 'watching');
+  return known ?? insert(transaction, restored, 'watching');
+}
+
+async function readWaiting(
+  transaction: Transaction<Database>,
+  { key, takenOverBy }: Conclusion,
+): Promise<Deployment | null> {
+  if (takenOverBy === null) return null;
+  const found = await readOne(transaction, { ...key, deployment: takenOverBy });
+  return found?.status === 'waiting' ? found : null;
 }
 
 async function end(
@@ -116,8 +128,8 @@ async function end(
   const found = await readOne(transaction, key);
   if (found === null || found.outcome !== null) return found;
   const ended: Deployment = { ...found, status: 'ended', outcome, outcomeReason: reason, endedAtMs: atMs };
-  await write(transaction, ended);
-  return ended;
+  const isFirst = await write(transaction, ended);
+  return isFirst ? ended : readOne(transaction, key);
 }
 
 async function insert(
@@ -140,15 +152,18 @@ async function insert(
   return deployment;
 }
 
-async function write(transaction: Transaction<Database>, deployment: Deployment): Promise<void> {
+/** `false` when it has ended meanwhile: an outcome is never overwritten. */
+async function write(transaction: Transaction<Database>, deployment: Deployment): Promise<boolean> {
   const { good_ms: _, ...changed } = columns(deployment);
-  await transaction
+  const { numUpdatedRows } = await transaction
     .updateTable('deployments')
     .set(changed)
     .where('product', '=', deployment.product)
     .where('environment', '=', deployment.environment)
     .where('deployment', '=', deployment.deployment)
-    .execute();
+    .where('outcome', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
 }
 
 function columns(deployment: Deployment) {

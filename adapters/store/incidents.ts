@@ -29,6 +29,7 @@ export function createIncidentRecords(db: Kysely<Database>, run: Run): IncidentR
     change: (id, change) =>
       run(() =>
         db.transaction().execute(async (transaction) => {
+          await hold(transaction, id);
           const found = await readOne(transaction, id);
           if (found === null) return null;
           const changed = change(found);
@@ -76,6 +77,15 @@ async function save(db: Kysely<Database> | Transaction<Database>, incident: Inci
     .insertInto('incidents')
     .values({ id: incident.id, ...scope(incident), deployment: incident.deployment, ...values })
     .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
+    .execute();
+}
+
+/** From here to the transaction's end nobody else changes it. */
+async function hold(transaction: Transaction<Database>, id: string): Promise<void> {
+  await transaction
+    .updateTable('incidents')
+    .set((update) => ({ status: update.ref('status') }))
+    .where('id', '=', id)
     .execute();
 }
 

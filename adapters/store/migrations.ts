@@ -11,6 +11,13 @@ export async function migrate(db: Kysely<Database>, dialect: Dialect): Promise<v
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) {
     const reason = error instanceof Error ? error.message : String(error);
+    const unknown = /previously executed migration (\S+) is missing/.exec(reason);
+    if (unknown !== null) {
+      throw new Error(
+        `a newer version of this program has migrated the store (to ${unknown[1]}); run that version, or open another store`,
+        { cause: error },
+      );
+    }
     throw new Error(`the store's schema could not be brought up to date: ${reason}`, { cause: error });
   }
 }

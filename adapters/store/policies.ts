@@ -30,15 +30,19 @@ export function createPolicyRecords(db: Kysely<Database>, run: Run): PolicyRecor
     newest: () => run(newest),
     save: (source, atMs) =>
       run(async () => {
-        const known = await newest();
-        if (known?.source === source) return known;
         const digest = createHash('sha256').update(source).digest('hex');
-        const row = await db
-          .insertInto('policies')
-          .values({ digest, source, at_ms: atMs })
-          .returning('version')
-          .executeTakeFirstOrThrow();
-        return { version: row.version, source, atMs };
+        for (;;) {
+          const known = await newest();
+          if (known?.source === source) return known;
+          const version = (known?.version ?? 0) + 1;
+          const { numInsertedOrUpdatedRows } = await db
+            .insertInto('policies')
+            .values({ version, digest, source, at_ms: atMs })
+            .onConflict((conflict) => conflict.column('version').doNothing())
+            .executeTakeFirst();
+          // None: another process took this number, and its text may be the same.
+          if (numInsertedOrUpdatedRows) return { version, source, atMs };
+        }
       }),
   };
 }

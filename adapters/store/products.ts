@@ -44,11 +44,7 @@ export async function changeRow(
   key: ProductKey,
   change: (row: ProductRow) => ProductRow | null,
 ): Promise<{ row: ProductRow; changed: ProductRow | null }> {
-  await transaction
-    .insertInto('products')
-    .values({ ...scope(key), state: JSON.stringify(newProductRow), version: 0 })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  await holdRow(transaction, key);
   for (;;) {
     const { row, version } = await readRow(transaction, key);
     const changed = change(row);
@@ -62,6 +58,19 @@ export async function changeRow(
       .executeTakeFirst();
     if (result.numUpdatedRows > 0n) return { row, changed };
   }
+}
+
+/** From here to the transaction's end nobody else registers, begins or ends anything of this product; makes the row if need be. */
+export async function holdRow(transaction: Transaction<Database>, key: ProductKey): Promise<void> {
+  await transaction
+    .insertInto('products')
+    .values({ ...scope(key), state: JSON.stringify(newProductRow), version: 0 })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['product', 'environment'])
+        .doUpdateSet((update) => ({ version: update.ref('products.version') })),
+    )
+    .execute();
 }
 
 async function readRow(

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { connect } from './connect.ts';
+import { connect, dialectOf } from './connect.ts';
 import { createDeploymentRecords, type DeploymentRecords } from './deployments.ts';
 import { createIncidentRecords, type IncidentRecords } from './incidents.ts';
 import type { Dialect } from './migrations.ts';
@@ -29,8 +29,8 @@ export interface Store {
 
 /** Opens the store at `postgres://…` or a SQLite file's path, and brings its schema up to date. */
 export async function openStore(location: string): Promise<Store> {
-  const { db, dialect } = await connect(location);
-  const run = patient(dialect);
+  const run = patient(dialectOf(location));
+  const { db, dialect } = await run(() => connect(location));
   return {
     dialect,
     products: createProductRecords(db, run),

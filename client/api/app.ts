@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { defaultPolicy } from '../../domain/policy.ts';
 import { rollbackStatistics } from '../../domain/rollback-statistics.ts';
@@ -22,7 +23,8 @@ export function createApp(options: AppOptions): App {
   app.use(
     bodyLimit({
       maxSize: 1024 * 1024,
-      onError: (context) => context.json({ error: 'the body is larger than 1 MiB' }, 413),
+      onError: (context) => // The rest of the body stays unread: the connection cannot serve another request.
+        context.json({ error: 'the body is larger than 1 MiB' }, 413, { connection: 'close' }),
     }),
   );
   app.use('/v1/*', async (context, next) => {
@@ -36,6 +38,8 @@ export function createApp(options: AppOptions): App {
   });
   app.onError((error, context) => {
     if (error instanceof ApiError) return context.json({ error: error.message }, error.status);
+    // Hono's own: the body is not JSON.
+    if (error instanceof HTTPException) return context.json({ error: error.message }, error.status);
     if (isUnavailable(error)) return context.json({ error: `unavailable, try again: ${error.message}` }, 503);
     console.error(error);
     return context.json({ error: 'internal error; the log says more' }, 500);

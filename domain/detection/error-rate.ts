@@ -5,6 +5,8 @@ import { shortDuration, shortNumber, type Verdict } from './verdict.ts';
 
 /** A breach needs this much certainty that the rate is really above the multiplier: one in a thousand. */
 const alpha = 0.001;
+/** What is left without the two worst checks must still look bad, with one in twenty: a burst of a minute touches two. */
+const restAlpha = 0.05;
 /** And at least this many errors more than the reference would have had: a floor under a zero baseline. */
 const minimumExcess = 10;
 /** A burst of one minute touches two checks; nothing is believed before the third. */
@@ -47,7 +49,12 @@ export function judgeErrorRate(evidence: Evidence): Verdict {
   if (worst === null) return verdict('healthy', baseline, current, threshold, numbers);
 
   const { bad } = worst;
-  if (bad.samples >= minimumSamples && worst.p < alpha && worst.excess >= minimumExcess) {
+  if (
+    bad.samples >= minimumSamples &&
+    worst.p < alpha &&
+    worst.restP < restAlpha &&
+    worst.excess >= minimumExcess
+  ) {
     const reason = `${numbers}, for ${shortDuration(bad.durationMs)}`;
     return verdict('breach', baseline, current, threshold, reason);
   }
@@ -63,6 +70,8 @@ interface Comparison {
   readonly threshold: number;
   /** How likely the bad run would be if the rate were at most multiplier × the reference's. */
   readonly p: number;
+  /** The same without the two worst checks of the run. */
+  readonly restP: number;
   readonly excess: number;
   readonly bad: { readonly samples: number; readonly errors: number; readonly durationMs: number };
   readonly numbers: string;
@@ -81,17 +90,26 @@ function compareWith(
     reference,
     baseline,
     threshold: multiplier * baseline,
-    p: rateRatioPValue({
-      current: recent.errors,
-      currentExposure: recent.requests,
-      reference: reference.errors,
-      referenceExposure: reference.requests,
-      ratio: multiplier,
-    }),
+    p: pValue(recent, reference, multiplier),
+    restP: pValue(total(withoutWorst(run)), reference, multiplier),
     excess: recent.errors - errorShare(reference) * recent.requests,
     bad: { samples: run.length, errors: recent.errors, durationMs: recent.durationMs },
     numbers: compare(perMinute(sum.errors, sum), baseline, reference, sum),
   };
+}
+
+function pValue(sum: RegularSample, reference: Reference, ratio: number): number {
+  return rateRatioPValue({
+    current: sum.errors,
+    currentExposure: sum.requests,
+    reference: reference.errors,
+    referenceExposure: reference.requests,
+    ratio,
+  });
+}
+
+function withoutWorst(run: readonly RegularSample[]): RegularSample[] {
+  return run.toSorted((a, b) => b.errors - a.errors).slice(2);
 }
 
 /**
