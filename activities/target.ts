@@ -192,7 +192,6 @@ export function createTargetActivities({ catalog }: Dependencies) {
         liveReleases(live).find((release) => release !== move.from && release !== move.to) ?? move.from;
       return { kind: 'changed_outside', reason: stranger, live: [{ service: move.service, release: found }] };
     }
-    const heart = setInterval(() => context.heartbeat('acting'), 3_000);
     try {
       const detail = await act({
         signal: context.cancellationSignal,
@@ -204,8 +203,6 @@ export function createTargetActivities({ catalog }: Dependencies) {
       if (context.cancellationSignal.aborted) throw error;
       // A step that really failed consumes an attempt; only a lost worker is repeated by Temporal.
       throw ApplicationFailure.nonRetryable(messageOf(error), 'StepFailed');
-    } finally {
-      clearInterval(heart);
     }
   }
 

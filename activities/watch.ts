@@ -267,7 +267,7 @@ function segmentEnd(state: WatchState, setup: ProductSetup, input: WatchInput): 
     regularTicks: state.regularTicks,
     observedTicks: state.observedTicks,
     goodMs: state.goodMs,
-    enough: watchedEnough(state, expected, setup.policy),
+    enough: watchedEnough(state, expected, setup.policy, input.segmentEndMs),
   };
 }
 

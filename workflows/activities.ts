@@ -2,6 +2,9 @@ import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
 import type { Activities } from '../activities/activities.ts';
 import { controlQueue } from '../domain/queues.ts';
 
+/** A lost worker is noticed within this time, whatever a step may take: the worker sends a sign of life for every activity. */
+const heartbeatTimeout = '10s';
+
 /** Records are written sooner or later: a store that is down for a day loses nothing. */
 export const records = proxyActivities<
   Pick<
@@ -18,6 +21,7 @@ export const records = proxyActivities<
   >
 >({
   taskQueue: controlQueue,
+  heartbeatTimeout,
   startToCloseTimeout: '30s',
   scheduleToCloseTimeout: '24h',
   retry: { initialInterval: '1s', backoffCoefficient: 1.5, maximumInterval: '15s', maximumAttempts: 10_000 },
@@ -28,6 +32,7 @@ export const questions = proxyActivities<
   Pick<Activities, 'refreshPlan' | 'readTakeOver' | 'readRollbackOutcome' | 'isReleased'>
 >({
   taskQueue: controlQueue,
+  heartbeatTimeout,
   startToCloseTimeout: '5s',
   scheduleToCloseTimeout: '8s',
   retry: { initialInterval: '1s', maximumAttempts: 2 },
@@ -36,6 +41,7 @@ export const questions = proxyActivities<
 /** The first step of a rollback answers within seconds, with the store or without. */
 export const beginning = proxyActivities<Pick<Activities, 'beginRollback'>>({
   taskQueue: controlQueue,
+  heartbeatTimeout,
   startToCloseTimeout: '15s',
   scheduleToCloseTimeout: '10m',
   retry: { initialInterval: '1s', maximumInterval: '5s', maximumAttempts: 100 },
@@ -44,6 +50,7 @@ export const beginning = proxyActivities<Pick<Activities, 'beginRollback'>>({
 /** Messages to people: each channel is tried for a while; a rollback never waits for them. */
 export const telling = proxyActivities<Pick<Activities, 'tell'>>({
   taskQueue: controlQueue,
+  heartbeatTimeout,
   startToCloseTimeout: '30s',
   scheduleToCloseTimeout: '1h',
   retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 60 },
@@ -54,6 +61,7 @@ export function watching(taskQueue: string, untilMs: number, nowMs: number, summ
   return proxyActivities<Pick<Activities, 'watch'>>({
     taskQueue,
     summary,
+    heartbeatTimeout,
     startToCloseTimeout: '30s',
     scheduleToCloseTimeout: Math.max(1_000, untilMs - nowMs) + 5 * 60_000,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
@@ -66,9 +74,9 @@ export function acting(taskQueue: string, timeoutMs: number, summary: string) {
   return proxyActivities<Pick<Activities, 'restore' | 'restart' | 'checkBeforeTraffic'>>({
     taskQueue,
     summary,
+    heartbeatTimeout,
     startToCloseTimeout: timeoutMs,
     scheduleToCloseTimeout: timeoutMs + 60_000,
-    heartbeatTimeout: '10s',
     retry: { initialInterval: '1s', backoffCoefficient: 1, maximumAttempts: 10 },
   });
 }
@@ -78,6 +86,7 @@ export function awaitingHealth(taskQueue: string, timeoutMs: number, summary: st
   return proxyActivities<Pick<Activities, 'waitHealthy'>>({
     taskQueue,
     summary,
+    heartbeatTimeout,
     startToCloseTimeout: '30s',
     scheduleToCloseTimeout: timeoutMs + 60_000,
     retry: {
@@ -93,6 +102,7 @@ export function verifying(taskQueue: string) {
   return proxyActivities<Pick<Activities, 'verifyUnderTraffic'>>({
     taskQueue,
     summary: 'verify under traffic',
+    heartbeatTimeout,
     startToCloseTimeout: '30s',
     scheduleToCloseTimeout: '2m',
     retry: { initialInterval: '1s', backoffCoefficient: 1, maximumAttempts: 5 },
@@ -105,6 +115,7 @@ export function choosing(taskQueue: string) {
     taskQueue,
     summary: 'compare what is live, choose last known good',
     scheduleToStartTimeout: '30s',
+    heartbeatTimeout,
     startToCloseTimeout: '30s',
     scheduleToCloseTimeout: '30s',
     retry: { initialInterval: '1s', maximumAttempts: 5 },
@@ -116,6 +127,7 @@ export function steering(taskQueue: string, summary: string) {
   return proxyActivities<Pick<Activities, 'stopTraffic' | 'resumeTraffic' | 'describeTraffic'>>({
     taskQueue,
     summary,
+    heartbeatTimeout,
     startToCloseTimeout: '15s',
     scheduleToCloseTimeout: '80s',
     retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumAttempts: 5 },
@@ -125,6 +137,7 @@ export function steering(taskQueue: string, summary: string) {
 /** Collecting evidence may take its time; the rollback is over. */
 export const investigating = proxyActivities<Pick<Activities, 'writeReport' | 'openIssue' | 'recordReview'>>({
   taskQueue: controlQueue,
+  heartbeatTimeout,
   startToCloseTimeout: '2m',
   scheduleToCloseTimeout: '6h',
   retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '5m', maximumAttempts: 200 },

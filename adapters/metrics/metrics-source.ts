@@ -2,7 +2,13 @@ import type { Instance } from '../../domain/live.ts';
 import type { Counts } from '../../domain/sample.ts';
 
 /** A JSON value that only the adapter understands: what it must remember between two measurements. */
-export type Cursor = string | number | boolean | null | readonly Cursor[] | { readonly [key: string]: Cursor };
+export type Cursor =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Cursor[]
+  | { readonly [key: string]: Cursor };
 
 export interface MeasureRequest {
   readonly product: string;
@@ -19,7 +25,12 @@ export interface MeasureRequest {
  * The others are five different kinds of blindness and never a breach.
  */
 export type Measurement =
-  | { readonly kind: 'measured'; readonly counts: Counts; readonly cursor: Cursor; readonly missing: readonly string[] }
+  | {
+      readonly kind: 'measured';
+      readonly counts: Counts;
+      readonly cursor: Cursor;
+      readonly missing: readonly string[];
+    }
   | {
       readonly kind: 'no_data' | 'error' | 'timeout' | 'rate_limited' | 'stale';
       /** One sentence with the address and what was found there. */

@@ -18,8 +18,11 @@ import pg from 'pg';
 import { type Dialect, migrate } from './migrations.ts';
 import type { Database } from './schema.ts';
 
-/** How long one statement waits for another process' lock. Short: node:sqlite blocks the whole event loop meanwhile. */
-const sqliteBusyMs = 200;
+/**
+ * How long one statement waits for another process' lock. Next to nothing: node:sqlite blocks the whole event loop meanwhile, and
+ * with a store locked for minutes that starved heartbeats and steps. Whoever asks waits and tries again without blocking.
+ */
+const sqliteBusyMs = 5;
 
 export interface Connection {
   readonly db: Kysely<Database>;

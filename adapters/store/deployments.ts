@@ -102,7 +102,7 @@ async function conclude(
   const waiting = await readWaiting(transaction, conclusion);
   // What is known or released already was made current by an earlier attempt; somebody may have deployed since.
   const current = known === null ? (restored?.deployment ?? waiting?.deployment ?? null) : null;
-  await changeRow(transaction, key, (row) => endRollback(row, conclusion.rollback, current));
+  await changeRow(transaction, key, (row) => endRollback(row, conclusion.rollback, current, key.deployment));
   await end(transaction, key, conclusion.outcome, conclusion.reason, conclusion.atMs);
   if (waiting !== null) await write(transaction, { ...waiting, status: 'watching' });
   if (restored === null) return null;

@@ -23,7 +23,8 @@ export function createApp(options: AppOptions): App {
   app.use(
     bodyLimit({
       maxSize: 1024 * 1024,
-      onError: (context) => // The rest of the body stays unread: the connection cannot serve another request.
+      // The rest of the body stays unread: the connection cannot serve another request.
+      onError: (context) =>
         context.json({ error: 'the body is larger than 1 MiB' }, 413, { connection: 'close' }),
     }),
   );
@@ -68,14 +69,15 @@ function authorized(header: string | undefined, token: string): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-function isUnavailable(error: Error): boolean {
-  const code = (error as { code?: unknown }).code;
+/** The SDK says "Failed to start Workflow" and hides gRPC's UNAVAILABLE (14) or DEADLINE_EXCEEDED (4) in the cause. */
+function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
   return (
     code === 14 ||
     code === 4 ||
-    /database is locked|disk I\/O|readonly database|ECONNREFUSED|UNAVAILABLE|did not answer/i.test(
-      `${error.message} ${String(error.cause ?? '')}`,
-    )
+    /database is locked|disk I\/O|readonly database|ECONNREFUSED|UNAVAILABLE|did not answer/i.test(error.message) ||
+    isUnavailable(error.cause)
   );
 }
 

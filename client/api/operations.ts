@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import type { Catalog, ProductSetup } from '../../activities/dependencies.ts';
 import { readRollbackPlan } from '../../activities/rollback-plan.ts';
+import { within } from '../../activities/within.ts';
 import type { Store } from '../../adapters/store/store.ts';
 import type { Deployment, ServiceRelease } from '../../domain/deployment.ts';
 import {
@@ -116,7 +117,8 @@ export function createOperations(options: OperationsOptions) {
       key: ProductKey,
       wanted: { by: string; reason: string; to: string | null; requestId?: string },
     ): Promise<CommandAnswer> {
-      const current = await currentDeployment(key);
+      const current = await findCurrent(key);
+      if (current === null) return { accepted: false, queued: false, reason: nothingToRollBack(key) };
       const requestId = wanted.requestId ?? randomUUID();
       const request = manualRequest(wanted, requestId);
       const input: RollbackInput = {
@@ -158,7 +160,8 @@ export function createOperations(options: OperationsOptions) {
     /** What a rollback would do now, without doing it. */
     async planRollback(key: ProductKey): Promise<DryRun> {
       const setup = await setupOf(key);
-      const deployment = await currentDeployment(key);
+      const deployment = await findCurrent(key);
+      if (deployment === null) throw new ApiError(409, nothingToRollBack(key));
       const plan = await readRollbackPlan(store, setup, { key: deployment, services: deployment.services });
       const services = await Promise.all(
         plan.services.map(async ({ service, release, candidates, rejected }) => {
@@ -235,13 +238,21 @@ export function createOperations(options: OperationsOptions) {
         return await handle.executeUpdate(reviewUpdate, { args: [review] });
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
-        // Its workflow has gone with Temporal's retention: the store keeps incidents longer.
-        const given: NonNullable<Incident['review']> = { ...review, atMs: Date.now() };
-        await store.incidents.change(incident, (found) => ({ ...found, status: 'reviewed', review: given }));
-        return { accepted: true, reason: 'review recorded' };
+        // Its workflow has ended with an earlier review, or has gone with Temporal's retention: the store keeps incidents longer.
+        return reviewInStore(incident, { ...review, atMs: Date.now() });
       }
     },
   };
+
+  async function reviewInStore(id: string, review: NonNullable<Incident['review']>): Promise<Answer> {
+    let earlier: Incident['review'] = null;
+    await store.incidents.change(id, (found) => {
+      earlier = found.review;
+      return earlier === null ? { ...found, status: 'reviewed', review } : found;
+    });
+    if (earlier === null) return { accepted: true, reason: 'review recorded' };
+    return { accepted: false, reason: `reviewed already by ${(earlier as typeof review).by}` };
+  }
 
   async function setupOf(key: ProductKey): Promise<ProductSetup> {
     try {
@@ -258,13 +269,10 @@ export function createOperations(options: OperationsOptions) {
     throw new ApiError(400, `product ${setup.product} has no service ${service}; configured: ${known}`);
   }
 
-  async function currentDeployment(key: ProductKey): Promise<Deployment> {
+  async function findCurrent(key: ProductKey): Promise<Deployment | null> {
     await setupOf(key);
     const { currentDeployment: id } = await store.products.read(key);
-    const deployment = id === null ? null : await store.deployments.read({ ...key, deployment: id });
-    if (deployment === null)
-      throw new ApiError(409, `no deployment of ${key.product} is known, so there is nothing to roll back`);
-    return deployment;
+    return id === null ? null : store.deployments.read({ ...key, deployment: id });
   }
 
   async function vouch(report: DeploymentReport, good: { by: string; reason: string }): Promise<void> {
@@ -347,7 +355,8 @@ export function createOperations(options: OperationsOptions) {
       running.catch(() => undefined);
       const answer = await Promise.race([running, late]);
       if (answer !== 'late') return { ...answer, queued: false };
-      await signal();
+      // Where Temporal itself is down, people hear of it within the time that their client waits.
+      await within(patienceMs, 'Temporal', signal);
       return { accepted: true, queued: true, reason: await lastPoll() };
     } catch (error) {
       if (error instanceof WorkflowUpdateFailedError) {
@@ -377,6 +386,10 @@ export function createOperations(options: OperationsOptions) {
 }
 
 export type Operations = ReturnType<typeof createOperations>;
+
+function nothingToRollBack({ product }: ProductKey): string {
+  return `no deployment of ${product} is known, so there is nothing to roll back`;
+}
 
 function manualRequest(
   wanted: { by: string; reason: string; to: string | null },

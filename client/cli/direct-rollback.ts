@@ -48,11 +48,12 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
 
   async function run(): Promise<{ id: string; reason: string }> {
     const deployment = await current();
+    const plan = await readRollbackPlan(store, setup, { key: deployment, services: deployment.services });
+    const moves: Move[] = [];
+    // Before the row is taken: where there is nothing to go back to, nothing may stay held.
+    for (const service of plan.services) moves.push(await choose(setup, service));
     await takeRow(deployment);
     try {
-      const plan = await readRollbackPlan(store, setup, { key: deployment, services: deployment.services });
-      const moves: Move[] = [];
-      for (const service of plan.services) moves.push(await choose(setup, service));
       const startedAtMs = Date.now();
       await step('Maintenance mode ON', () =>
         eachTraffic(moves, (reach, move) =>

@@ -109,7 +109,8 @@ function pValue(sum: RegularSample, reference: Reference, ratio: number): number
 }
 
 function withoutWorst(run: readonly RegularSample[]): RegularSample[] {
-  return run.toSorted((a, b) => b.errors - a.errors).slice(2);
+  const share = (sample: RegularSample) => (sample.requests > 0 ? sample.errors / sample.requests : 0);
+  return run.toSorted((a, b) => share(b) - share(a)).slice(2);
 }
 
 /**
@@ -139,7 +140,8 @@ function judgeOutage(
   if (limit >= 1 || recent.length < minimumSamples) return null;
   const failing = recent.every((sample) => sample.requests > 0 && sample.errors >= limit * sample.requests);
   const sum = total(recent);
-  if (!failing || sum.errors < 3 * minimumExcess) return null;
+  const { minimumRequests } = evidence.context.policy.monitoring;
+  if (!failing || sum.errors < 3 * minimumExcess || sum.requests < minimumRequests) return null;
   const current = perMinute(sum.errors, sum);
   const baseline = reference === null ? null : perMinute(usual * sum.requests, sum);
   const share = `${shortNumber((100 * sum.errors) / sum.requests)} % of ${sum.requests} requests failed in the last ${shortDuration(sum.durationMs)}`;

@@ -1,7 +1,11 @@
 import { expect } from 'vitest';
 
 interface Operation {
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required?: boolean;
+  }[];
   readonly requestBody?: { readonly content?: Record<string, { readonly schema?: unknown }> };
   readonly responses?: Record<
     string,
@@ -13,7 +17,10 @@ interface Document {
   readonly openapi: string;
   readonly info: { readonly title: string; readonly version: string };
   readonly paths: Record<string, Record<string, Operation>>;
-  readonly components: { readonly schemas: Record<string, unknown>; readonly securitySchemes: Record<string, unknown> };
+  readonly components: {
+    readonly schemas: Record<string, unknown>;
+    readonly securitySchemes: Record<string, unknown>;
+  };
   readonly security: readonly Record<string, unknown>[];
 }
 
@@ -38,14 +45,24 @@ export function expectValidOpenApi(given: unknown): void {
   }
 }
 
-function expectValidOperation(name: string, path: string, { parameters = [], ...operation }: Operation): void {
-  const placeholders = [...path.matchAll(/\{(\w+)\}/g)].map(([, placeholder]) => placeholder);
+function expectValidOperation(
+  name: string,
+  path: string,
+  { parameters = [], ...operation }: Operation,
+): void {
+  const placeholders = [...path.matchAll(/\{(\w+)\}/g)].map(([, placeholder]) => String(placeholder));
   const inPath = parameters.filter((parameter) => parameter.in === 'path');
   expect(inPath.map((parameter) => parameter.name).toSorted(), name).toEqual(placeholders.toSorted());
-  expect(inPath.every(({ required }) => required === true), name).toBe(true);
+  expect(
+    inPath.every(({ required }) => required === true),
+    name,
+  ).toBe(true);
   const responses = Object.entries(operation.responses ?? {});
   expect(responses.length, name).toBeGreaterThan(0);
-  expect(responses.some(([status]) => status.startsWith('2')), name).toBe(true);
+  expect(
+    responses.some(([status]) => status.startsWith('2')),
+    name,
+  ).toBe(true);
   for (const [status, { description, content = {} }] of responses) {
     expect(status, name).toMatch(/^[2-5]\d\d$/);
     expect(description, `${name} ${status}`).toBeTruthy();

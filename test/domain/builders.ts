@@ -6,7 +6,12 @@ import type { Reference } from '../../domain/detection/reference.ts';
 import type { Trigger, TriggerType, Verdict } from '../../domain/detection/verdict.ts';
 import type { Histogram } from '../../domain/histogram.ts';
 import type { Incident } from '../../domain/incident.ts';
-import { defaultPolicy, type MonitoringPolicy, type Policy, type TriggerPolicies } from '../../domain/policy.ts';
+import {
+  defaultPolicy,
+  type MonitoringPolicy,
+  type Policy,
+  type TriggerPolicies,
+} from '../../domain/policy.ts';
 import { noCounts, type Probe, type Sample } from '../../domain/sample.ts';
 
 export const second = 1000;

@@ -1,6 +1,7 @@
 import { releaseNames } from '../../../domain/deployment.ts';
 import { apiClient, type CommonOptions, print, scopeOf, whoAmI } from '../context.ts';
 import { CommandFailure, exitCode } from '../exit-codes.ts';
+import { timeOf } from '../time-of.ts';
 
 interface Options extends CommonOptions {
   readonly id?: string;
@@ -14,7 +15,7 @@ export async function deployed([product, releases]: string[], options: Options):
     ...scopeOf(product as string, options),
     ...releasesOf(releases as string),
     ...(options.id === undefined ? {} : { deployment: options.id }),
-    ...(options.at === undefined ? {} : { deployedAt: timeOf(options.at) }),
+    ...(options.at === undefined ? {} : { deployedAt: timeOf('--at', options.at) }),
     ...(options.good === undefined ? {} : { good: { by: whoAmI(), reason: options.good } }),
   });
   const { deployment, isNew, notes, link } = answer;
@@ -37,14 +38,4 @@ function releasesOf(text: string): { release: string } | { services: Record<stri
     );
   }
   return { services: Object.fromEntries(pairs as [string, string][]) };
-}
-
-function timeOf(text: string): string {
-  const atMs = Date.parse(text);
-  if (Number.isNaN(atMs))
-    throw new CommandFailure(
-      exitCode.usage,
-      `--at ${JSON.stringify(text)} is not a time, allowed is ISO 8601 such as 2026-01-26T10:00:00Z`,
-    );
-  return new Date(atMs).toISOString();
 }

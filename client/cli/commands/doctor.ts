@@ -1,5 +1,6 @@
+import { NativeConnection } from '@temporalio/worker';
 import { searchAttributeNames } from '../../../worker/prepare-namespace.ts';
-import { findTemporal } from '../../../worker/temporal-server.ts';
+import { type ConfiguredServer, findTemporal } from '../../../worker/temporal-server.ts';
 import { type CommonOptions, print } from '../context.ts';
 import { exitCode } from '../exit-codes.ts';
 import { openSystem, type System } from '../system.ts';
@@ -44,7 +45,20 @@ export async function doctor(_args: string[], options: CommonOptions & { fetch?:
 async function temporal(fetch: boolean): Promise<string> {
   const lines: string[] = [];
   const found = await findTemporal({ say: (line) => lines.push(line) });
+  if (found.kind === 'configured') await askNamespace(found);
   return `${found.found}${fetch ? ' (ready)' : ''}${lines.length > 0 ? ` [${lines.join('; ')}]` : ''}`;
+}
+
+/** A server that is configured but not there would be found out only by the first rollback. */
+async function askNamespace({ connection: options, namespace, found }: ConfiguredServer): Promise<void> {
+  const connection = await NativeConnection.connect(options).catch((error: unknown) => {
+    throw new Error(`${found} does not answer`, { cause: error });
+  });
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+  } finally {
+    await connection.close();
+  }
 }
 
 async function lookAtProducts({ catalog, warnings }: System): Promise<Finding[]> {

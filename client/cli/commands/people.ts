@@ -1,6 +1,7 @@
 import type { CommandName } from '../../rollback-client.ts';
 import { apiClient, type CommonOptions, print, scopeOf, whoAmI } from '../context.ts';
 import { CommandFailure, exitCode } from '../exit-codes.ts';
+import { timeOf } from '../time-of.ts';
 
 interface Answer {
   readonly accepted: boolean;
@@ -24,7 +25,7 @@ export async function pause(
     by: whoAmI(),
     ...(reason === undefined ? {} : { reason }),
     ...(minutes === undefined ? {} : { minutes }),
-    ...(options.until === undefined ? {} : { until: new Date(options.until).toISOString() }),
+    ...(options.until === undefined ? {} : { until: timeOf('--until', options.until) }),
   });
   printAnswer(options, answer);
 }

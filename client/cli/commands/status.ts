@@ -60,12 +60,11 @@ function describe(found: Status): string {
 /** Prints what happens as it happens, until the deployment that was current at the start has ended. */
 async function follow(client: Client, product: string, options: Options): Promise<void> {
   const scope = scopeOf(product, options);
+  const endMs = Date.now() + timeoutOf(options);
   const first = await client.status(scope);
   if (first.current === null)
     throw new CommandFailure(exitCode.notFound, `no deployment of ${product} is known`);
   const { deployment } = first.current;
-  const endMs =
-    options.timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + Number(options.timeout) * 1_000;
   const shown = new Set<string>();
   for (;;) {
     const found = await client.deployment({ ...scope, deployment });
@@ -85,4 +84,11 @@ async function follow(client: Client, product: string, options: Options): Promis
       throw new CommandFailure(exitCode.timeout, `${deployment} has not ended after ${options.timeout} s`);
     await sleep(1_000);
   }
+}
+
+function timeoutOf({ timeout }: Options): number {
+  if (timeout === undefined) return Number.POSITIVE_INFINITY;
+  const seconds = Number(timeout);
+  if (seconds > 0) return seconds * 1_000;
+  throw new CommandFailure(exitCode.usage, `--timeout ${timeout} is not a positive number of seconds`);
 }

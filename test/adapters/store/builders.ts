@@ -51,5 +51,14 @@ export function aWatch(tickMs: number, more: Partial<WatchState> = {}): WatchSta
 }
 
 export function anEntry(key: string, more: Partial<TimelineEntry> = {}): TimelineEntry {
-  return { ...shop, deployment: 'second', key, atMs: 1_000, kind: 'step', text: key, incident: null, ...more };
+  return {
+    ...shop,
+    deployment: 'second',
+    key,
+    atMs: 1_000,
+    kind: 'step',
+    text: key,
+    incident: null,
+    ...more,
+  };
 }

@@ -83,7 +83,9 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         const failing = store.deployments.register(aDeployment('second', { services: unwritable }));
         await expect(failing).rejects.toThrow('BigInt');
         expect((await store.products.read(shop)).currentDeployment).toBe('first');
-        expect(await store.deployments.read({ ...shop, deployment: 'first' })).toMatchObject({ outcome: null });
+        expect(await store.deployments.read({ ...shop, deployment: 'first' })).toMatchObject({
+          outcome: null,
+        });
       });
 
       it('lets it wait while a rollback holds the product', async () => {
@@ -125,7 +127,9 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       it('loses no update of two processes', async () => {
         const writer = fileURLToPath(new URL('./pause-writer.ts', import.meta.url));
         const args = ['--disable-warning=ExperimentalWarning', writer, harness.location, '50'];
-        const exits = await Promise.all([startNode(args), startNode(args)].map((child) => once(child, 'exit')));
+        const exits = await Promise.all(
+          [startNode(args), startNode(args)].map((child) => once(child, 'exit')),
+        );
         expect(exits.map(([code]) => code as number)).toEqual([0, 0]);
         expect((await store.products.read(shop)).pause?.untilMs).toBe(100);
       });
@@ -157,7 +161,8 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         const all = await store.deployments.list({ product, limit: 50 });
         for (const { deployment, status, outcome } of all) {
           if (deployment === row.currentDeployment) expect(status).toBe('watching');
-          else if (row.rollback === null) expect({ status, outcome }).toEqual({ status: 'ended', outcome: 'superseded' });
+          else if (row.rollback === null)
+            expect({ status, outcome }).toEqual({ status: 'ended', outcome: 'superseded' });
           else expect(['waiting', 'ended']).toContain(status);
         }
         if (row.rollback !== null) expect(row.rollback.deployment).toBe(row.currentDeployment);
@@ -168,13 +173,21 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
           fc.asyncProperty(steps, async (taken) => {
             const product = `ordered-${runs++}`;
             for (const one of taken) {
-              const known = await store.deployments.read({ ...shop, product, deployment: `deploy-${one.which}` });
+              const known = await store.deployments.read({
+                ...shop,
+                product,
+                deployment: `deploy-${one.which}`,
+              });
               const before = await store.products.read({ ...shop, product });
               await take(product, one);
               const after = await store.products.read({ ...shop, product });
               if (before.rollback === null) continue;
               expect(after).toEqual(before);
-              const now = await store.deployments.read({ ...shop, product, deployment: `deploy-${one.which}` });
+              const now = await store.deployments.read({
+                ...shop,
+                product,
+                deployment: `deploy-${one.which}`,
+              });
               if (one.do === 'register' && known === null) expect(now?.status).toBe('waiting');
             }
             await expectOneRollbackAtMost(product);
@@ -201,7 +214,11 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         const key = { ...shop, deployment: 'first' };
         await store.deployments.end(key, 'healthy', 'watched for 24 h', 5_000);
         const second = await store.deployments.end(key, 'cancelled', 'too late', 6_000);
-        expect(second).toMatchObject({ outcome: 'healthy', outcomeReason: 'watched for 24 h', endedAtMs: 5_000 });
+        expect(second).toMatchObject({
+          outcome: 'healthy',
+          outcomeReason: 'watched for 24 h',
+          endedAtMs: 5_000,
+        });
       });
 
       it('of two words at once one stands, and both are told which', async () => {
@@ -255,16 +272,28 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       it('releases the deployment that takes over', async () => {
         await aRollback();
         await store.deployments.register(aDeployment('hotfix'));
-        const taken = { ...conclusion, restored: null, takenOverBy: 'hotfix', outcome: 'superseded' as const };
+        const taken = {
+          ...conclusion,
+          restored: null,
+          takenOverBy: 'hotfix',
+          outcome: 'superseded' as const,
+        };
         expect(await store.deployments.concludeRollback(taken)).toBeNull();
-        expect(await store.products.read(shop)).toMatchObject({ currentDeployment: 'hotfix', rollback: null });
+        expect(await store.products.read(shop)).toMatchObject({
+          currentDeployment: 'hotfix',
+          rollback: null,
+        });
         const hotfix = await store.deployments.read({ ...shop, deployment: 'hotfix' });
         expect(hotfix?.status).toBe('watching');
       });
 
       it('leaves the current deployment when nothing was restored', async () => {
         await aRollback();
-        await store.deployments.concludeRollback({ ...conclusion, restored: null, outcome: 'needs_attention' });
+        await store.deployments.concludeRollback({
+          ...conclusion,
+          restored: null,
+          outcome: 'needs_attention',
+        });
         expect(await store.products.read(shop)).toMatchObject({ currentDeployment: 'bad', rollback: null });
       });
 
@@ -290,7 +319,12 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       it('repeated after a take-over, changes nothing either', async () => {
         await aRollback();
         await store.deployments.register(aDeployment('hotfix'));
-        const taken = { ...conclusion, restored: null, takenOverBy: 'hotfix', outcome: 'superseded' as const };
+        const taken = {
+          ...conclusion,
+          restored: null,
+          takenOverBy: 'hotfix',
+          outcome: 'superseded' as const,
+        };
         await store.deployments.concludeRollback(taken);
         await store.deployments.register(aDeployment('third'));
         await store.deployments.concludeRollback(taken);
@@ -307,12 +341,15 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
 
       it('counts a tick once, however often it is recorded', async () => {
         for (const _attempt of [1, 2]) await store.watches.record(key, aWatch(60_000), [aTick(60_000)]);
-        await store.watches.record(key, aWatch(120_000), [aTick(120_000), aTick(120_000, { service: 'jobs' })]);
+        await store.watches.record(key, aWatch(120_000), [
+          aTick(120_000),
+          aTick(120_000, { service: 'jobs' }),
+        ]);
         const ticks = await store.watches.samples(key, { sinceMs: 0, untilMs: 1e9 });
-        expect(ticks.map(({ service, sample }) => [service, sample.tick]).toSorted()).toEqual([
-          ['jobs', 120_000],
-          ['web', 120_000],
-          ['web', 60_000],
+        expect(ticks.map(({ service, sample }) => `${service} ${sample.tick}`).toSorted()).toEqual([
+          'jobs 120000',
+          'web 120000',
+          'web 60000',
         ]);
       });
 
@@ -327,7 +364,9 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       it('is not set back by attempts that arrive at once in any order', async () => {
         const order = [5, 1, 4, 2, 3, 5, 1];
         await Promise.all(
-          order.map((n) => store.watches.record(key, aWatch(n * 60_000, { regularTicks: n }), [aTick(n * 60_000)])),
+          order.map((n) =>
+            store.watches.record(key, aWatch(n * 60_000, { regularTicks: n }), [aTick(n * 60_000)]),
+          ),
         );
         expect(await store.watches.read(key)).toMatchObject({ lastTickMs: 300_000, regularTicks: 5 });
         expect(await store.watches.samples(key, { sinceMs: 0, untilMs: 1e9 })).toHaveLength(5);
@@ -435,7 +474,11 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         const third = await store.policies.save('a: 1', 4_000);
         expect(second.version).toBeGreaterThan(first.version);
         expect(third.version).toBeGreaterThan(second.version);
-        expect(await store.policies.newest()).toEqual({ version: third.version, source: 'a: 1', atMs: 4_000 });
+        expect(await store.policies.newest()).toEqual({
+          version: third.version,
+          source: 'a: 1',
+          atMs: 4_000,
+        });
       });
 
       it('saved by several starters at once, are one version', async () => {
@@ -453,7 +496,14 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
     });
 
     it('keeps the last word about each release of each service, newest first', async () => {
-      const held = { service: 'web', release: 'v2', standing: 'held', author: 'o', reason: 'r', atMs: 1_000 } as const;
+      const held = {
+        service: 'web',
+        release: 'v2',
+        standing: 'held',
+        author: 'o',
+        reason: 'r',
+        atMs: 1_000,
+      } as const;
       await store.releases.set(shop, held);
       await store.releases.set(shop, { ...held, release: 'v1', atMs: 2_000 });
       await store.releases.set(shop, { ...held, service: 'jobs', atMs: 3_000 });

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { aContext, aPolicy, aSample, deployedAt, hour, minute, samples, states, verdictOf } from '../builders.ts';
+import {
+  aContext,
+  aPolicy,
+  aSample,
+  deployedAt,
+  hour,
+  minute,
+  samples,
+  states,
+  verdictOf,
+} from '../builders.ts';
 
 const errors = (counts: readonly (number | null)[]) =>
   samples(counts.map((dbConnectionErrors) => ({ dbConnectionErrors })));
@@ -40,11 +50,21 @@ describe('database connection errors', () => {
     const context = aContext({
       policy: aPolicy({ triggers: { database: { connectionErrors: 3, windowMs: 4 * minute } } }),
     });
-    expect(states('database', errors([1, 1, 1, 1]), context)).toEqual(['healthy', 'healthy', 'healthy', 'breach']);
+    expect(states('database', errors([1, 1, 1, 1]), context)).toEqual([
+      'healthy',
+      'healthy',
+      'healthy',
+      'breach',
+    ]);
   });
 
   it('of extra ticks count with the next regular one, as one check', () => {
-    const extra = aSample({ regular: false, atMs: deployedAt + hour + 10_000, durationMs: 10_000, dbConnectionErrors: 30 });
+    const extra = aSample({
+      regular: false,
+      atMs: deployedAt + hour + 10_000,
+      durationMs: 10_000,
+      dbConnectionErrors: 30,
+    });
     const next = aSample({ atMs: deployedAt + hour + minute, durationMs: 50_000, dbConnectionErrors: 0 });
     expect(states('database', [...errors([0]), extra, next])).toEqual(['healthy', 'healthy', 'suspect']);
   });

@@ -95,8 +95,14 @@ describe('the judge', () => {
         fc.array(aTickOfAnyKind(), { minLength: 1, maxLength: 30 }),
         fc.array(aTickOfAnyKind(), { maxLength: 10 }),
         (recent, older) => {
-          const before = samples(older.map((tick) => ({ ...tick, regular: true })), deployedAt + 60 * minute);
-          const calm = samples(Array.from({ length: 12 }, () => ({ dbConnectionErrors: 0 })), deployedAt + 90 * minute);
+          const before = samples(
+            older.map((tick) => ({ ...tick, regular: true })),
+            deployedAt + 60 * minute,
+          );
+          const calm = samples(
+            Array.from({ length: 12 }, () => ({ dbConnectionErrors: 0 })),
+            deployedAt + 90 * minute,
+          );
           const now = inOrder(recent, deployedAt + 102 * minute);
           const withPast = play([...before, ...calm, ...now]).slice(-now.length);
           expect(withPast).toEqual(play([...calm, ...now]).slice(-now.length));
@@ -174,7 +180,7 @@ function aTickOfAnyKind(): fc.Arbitrary<AnyTick> {
     dbConnectionErrors: maybe(fc.integer({ min: 0, max: 12 })),
     memoryPercent: maybe(fc.integer({ min: 80, max: 100 })),
     latency: maybe(
-      fc.tuple(fc.nat(100), fc.nat(100)).map(([fast, slow]) => aHistogram({ 100: fast, 1_000: slow })),
+      fc.tuple(fc.nat(100), fc.nat(100)).map(([fast, slow]) => aHistogram({ 100: fast, 1000: slow })),
     ),
     probes: fc.constantFrom([], [aProbe()], [aFailingProbe], [aProbe(), aFailingProbe, aProbe()]),
   });

@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { aContext, aPolicy, aSample, deployedAt, hour, samples, second, states, verdictOf } from '../builders.ts';
+import {
+  aContext,
+  aPolicy,
+  aSample,
+  deployedAt,
+  hour,
+  samples,
+  second,
+  states,
+  verdictOf,
+} from '../builders.ts';
 
-const at = (percents: readonly (number | null)[]) => samples(percents.map((memoryPercent) => ({ memoryPercent })));
+const at = (percents: readonly (number | null)[]) =>
+  samples(percents.map((memoryPercent) => ({ memoryPercent })));
 
 describe('memory', () => {
   it.each([
@@ -11,6 +22,7 @@ describe('memory', () => {
     ['a shorter excursion starts the count anew', [95, 95, 89, 95, 95], 'suspect'],
     ['exactly 90 % is not above', [95, 95, 90], 'healthy'],
     ['three checks at exactly 90 % are healthy', [90, 90, 90], 'healthy'],
+    ['exactly 90 % is not one of three', [90, 91, 91], 'suspect'],
     ['below is healthy, whatever was before', [99, 99, 99, 45], 'healthy'],
     ['unknown in between is not above', [95, null, 95], 'suspect'],
     ['unknown at the end leaves the last known, unbroken by nothing', [95, 95, null], 'suspect'],

@@ -17,26 +17,38 @@ import {
 
 /** p95 280 ms, as the reference. */
 const fast = { latency: aHistogram({ 100: 4_500, 280: 4_050, 400: 450 }) };
-/** p95 of 600–1000 ms, more than 1.5 × 280. */
-const slow = { latency: aHistogram({ 100: 4_500, 280: 3_600, 1_000: 900 }) };
+/** A fifth of the requests takes 600–1000 ms: p95 900 ms. */
+const slow = { latency: aHistogram({ 100: 4_500, 280: 2_700, 1000: 1_800 }) };
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 
 describe('the latency', () => {
   it('above 1.5 times the reference breaches when it has held for the window', () => {
     const stream = samples([...times(5, fast), ...times(5, slow)]);
-    expect(states('performance', stream).slice(5)).toEqual(['suspect', 'suspect', 'breach', 'breach', 'breach']);
+    expect(states('performance', stream).slice(5)).toEqual([
+      'healthy',
+      'suspect',
+      'breach',
+      'breach',
+      'breach',
+    ]);
     const verdict = verdictOf('performance', stream);
-    expect(verdict).toMatchObject({ baseline: 280, current: 800, threshold: 420 });
-    expect(verdict.reason).toBe('p95 800 ms, 2.86 × the 280 ms of v2.4.0, over 5 min');
+    expect(verdict).toMatchObject({ baseline: 280, current: 900, threshold: 420 });
+    expect(verdict.reason).toBe('p95 900 ms, 3.21 × the 280 ms of v2.4.0, over 5 min');
   });
 
   it('is no breach before the window is full', () => {
-    expect(states('performance', samples(times(5, slow)))).toEqual(['suspect', 'suspect', 'suspect', 'suspect', 'breach']);
+    expect(states('performance', samples(times(5, slow)))).toEqual([
+      'suspect',
+      'suspect',
+      'suspect',
+      'suspect',
+      'breach',
+    ]);
     expect(verdictOf('performance', samples(times(4, slow))).reason).toMatch(/; has not held for 5 min yet$/);
   });
 
   it('never breaches by a single slow check, however slow', () => {
-    const stalled = { latency: aHistogram({ 2_000: 9_000 }) };
+    const stalled = { latency: aHistogram({ 2000: 9_000 }) };
     const stream = samples([...times(5, fast), stalled, ...times(5, fast)]);
     expect(states('performance', stream)).not.toContain('breach');
   });
@@ -55,7 +67,11 @@ describe('the latency', () => {
   it('of exactly 1.5 times the reference is healthy', () => {
     // 8,550 of 9,000 requests take at most 420 ms: p95 is 420 ms.
     const edge = { latency: aHistogram({ 100: 4_500, 420: 4_050, 600: 450 }) };
-    expect(verdictOf('performance', samples(times(5, edge)))).toMatchObject({ state: 'healthy', current: 420, threshold: 420 });
+    expect(verdictOf('performance', samples(times(5, edge)))).toMatchObject({
+      state: 'healthy',
+      current: 420,
+      threshold: 420,
+    });
   });
 
   it('just above the threshold is not breach enough: 5.2 % of 200 slow requests may be chance', () => {
@@ -76,8 +92,11 @@ describe('the latency', () => {
   });
 
   it('follows the configured multiplier', () => {
-    const context = aContext({ policy: aPolicy({ triggers: { latency: { multiplier: 3 } } }) });
-    expect(verdictOf('performance', samples(times(5, slow)), context)).toMatchObject({ state: 'healthy', threshold: 840 });
+    const context = aContext({ policy: aPolicy({ triggers: { latency: { multiplier: 4 } } }) });
+    expect(verdictOf('performance', samples(times(5, slow)), context)).toMatchObject({
+      state: 'healthy',
+      threshold: 1_120,
+    });
   });
 
   it('is compared with the reference of the lowest latency', () => {
@@ -86,7 +105,9 @@ describe('the latency', () => {
       aReference({ label: 'quick', latency: aHistogram({ 50: 100 }) }),
       aReference({ label: 'without', latency: null }),
     ];
-    expect(verdictOf('performance', samples(times(5, fast)), aContext({ references })).reason).toContain('of quick');
+    expect(verdictOf('performance', samples(times(5, fast)), aContext({ references })).reason).toContain(
+      'of quick',
+    );
   });
 
   it('says nothing without a histogram, a reference or enough requests', () => {
@@ -98,9 +119,13 @@ describe('the latency', () => {
     expect(reasonOf(samples([fast]), aContext({ references: [] }))).toBe(
       'inconclusive: p95 280 ms, nothing to compare with yet',
     );
-    expect(reasonOf(samples([fast]), aContext({ references: [aReference({ latency: null })] }))).toContain('nothing to compare');
-    expect(reasonOf(samples([{ latency: aHistogram({ 2_000: 99 }) }]))).toMatch(/^inconclusive: .*; only 99 requests, 100 needed$/);
-    expect(reasonOf(samples([{ latency: aHistogram({ 2_000: 100 }) }]))).toMatch(/^suspect/);
+    expect(reasonOf(samples([fast]), aContext({ references: [aReference({ latency: null })] }))).toContain(
+      'nothing to compare',
+    );
+    expect(reasonOf(samples([{ latency: aHistogram({ 2000: 99 }) }]))).toMatch(
+      /^inconclusive: .*; only 99 requests, 100 needed$/,
+    );
+    expect(reasonOf(samples([{ latency: aHistogram({ 2000: 100 }) }]))).toMatch(/^suspect/);
   });
 
   it('is off when it is disabled', () => {
@@ -143,6 +168,10 @@ describe('the latency', () => {
 describe('latencies', () => {
   it('are null without a histogram', () => {
     expect(latencies({ latency: null })).toEqual({ p50: null, p95: null, p99: null });
-    expect(latencies({ latency: aHistogram({ 100: 50, 400: 50 }) })).toEqual({ p50: 100, p95: 388, p99: 397.6 });
+    expect(latencies({ latency: aHistogram({ 100: 50, 400: 50 }) })).toEqual({
+      p50: 100,
+      p95: 388,
+      p99: 397.6,
+    });
   });
 });

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { type Instance, liveReleases, unexpectedRelease } from '../../domain/live.ts';
+
+function anInstance(over: Partial<Instance> = {}): Instance {
+  return { id: 'web-1', release: 'v2.5.0', running: true, url: null, ...over };
+}
+
+describe('what is live', () => {
+  it('is what is configured and what runs, without repeats', () => {
+    const instances = [
+      anInstance(),
+      anInstance({ id: 'web-2', release: 'v2.4.0' }),
+      anInstance({ id: 'web-3', release: 'v2.3.0', running: false }),
+      anInstance({ id: 'web-4', release: null }),
+    ];
+    expect(liveReleases({ configured: 'v2.5.0', instances })).toEqual(['v2.5.0', 'v2.4.0']);
+    expect(liveReleases({ configured: null, instances: [] })).toEqual([]);
+  });
+});
+
+describe('an unexpected release', () => {
+  it.each([
+    ['ours', 'v2.5.0', 'v2.5.0', ['v2.5.0'], null],
+    ['ours in part', 'v2.4.0', 'v2.5.0', ['v2.5.0', 'v2.4.0'], null],
+    ['nothing', null, null, ['v2.5.0'], null],
+    ['a stranger', 'v2.6.0', 'v2.6.0', ['v2.5.0'], 'v2.6.0 is live, expected v2.5.0'],
+    [
+      'a stranger in part',
+      'v2.5.0',
+      'v2.6.0',
+      ['v2.5.0', 'v2.4.0'],
+      'v2.6.0 is live, expected v2.5.0 or v2.4.0',
+    ],
+    ['two strangers', 'v3', 'v4', ['v2.5.0'], 'v3 and v4 is live, expected v2.5.0'],
+  ])('where %s is live', (_, configured, release, expected, sentence) => {
+    expect(unexpectedRelease({ configured, instances: [anInstance({ release })] }, expected)).toBe(sentence);
+  });
+});

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { joinRollback } from '../../domain/rollback.ts';
+
+const move = { service: 'web', from: 'v2.5.0', to: 'v2.4.0', reason: 'served 24 h' };
+
+describe('a request that meets a running rollback', () => {
+  it.each([
+    ['joins it', [move], null, true, 'joined the running rollback of web to v2.4.0'],
+    [
+      'joins it when it wants the same release',
+      [move],
+      'v2.4.0',
+      true,
+      'joined the running rollback of web to v2.4.0',
+    ],
+    [
+      'is refused when it wants another release',
+      [move],
+      'v2.3.0',
+      false,
+      'a rollback of web to v2.4.0 is running; it cannot change to v2.3.0 now',
+    ],
+    [
+      'is refused when one of several services goes elsewhere',
+      [move, { ...move, service: 'worker', to: 'v1.0.0' }],
+      'v2.4.0',
+      false,
+      'a rollback of web to v2.4.0, worker to v1.0.0 is running; it cannot change to v2.4.0 now',
+    ],
+    ['joins it before the target is known', null, 'v2.3.0', true, 'joined the running rollback'],
+    ['joins it where nothing moves', [], null, true, 'joined the running rollback'],
+  ])('%s', (_, moves, to, accepted, reason) => {
+    expect(joinRollback(moves, to)).toEqual({ accepted, reason });
+  });
+});

@@ -1,0 +1,49 @@
+import { startVitest } from 'vitest/node';
+
+/**
+ * Every test of the project. The parts run one after another: virtual time and property tests use both cores, and the
+ * end-to-end kills should not share them.
+ */
+const parts = [
+  {
+    name: 'unit, contract and workflow tests',
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/e2e/**', 'test/client/**'],
+    workers: 2,
+  },
+  {
+    name: 'end-to-end tests with real processes',
+    include: ['test/e2e/**/*.test.ts', 'test/client/**/*.test.ts'],
+    exclude: [],
+    workers: 2,
+  },
+];
+
+let passed = 0;
+let failed = 0;
+
+for (const part of parts) {
+  process.stdout.write(`\n${part.name}\n`);
+  const vitest = await startVitest('test', process.argv.slice(2), {
+    config: new URL('./vitest.config.ts', import.meta.url).pathname,
+    run: true,
+    watch: false,
+    include: part.include,
+    exclude: ['**/node_modules/**', ...part.exclude],
+    maxWorkers: part.workers,
+    reporters: process.env.CI ? ['default'] : ['default'],
+  });
+  for (const module of vitest.state.getTestModules()) {
+    for (const test of module.children.allTests()) {
+      const { state } = test.result();
+      if (state === 'passed') passed += 1;
+      else failed += 1;
+    }
+    if (module.errors().length > 0) failed += 1;
+  }
+  failed += vitest.state.getUnhandledErrors().length;
+  await vitest.close();
+}
+
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+process.exit(failed === 0 ? 0 : 1);
