@@ -29,14 +29,14 @@ export type Beginning =
 
 /** Writes the rollback's part of an incident; what the post-mortem and its review wrote is kept. */
 export async function saveIncident(store: Store, incident: Incident): Promise<void> {
-  const known = await store.incidents.read(incident.id);
-  await store.incidents.save({
+  const known = await store.incidents.change(incident.id, (found) => ({
     ...incident,
-    status: known?.status === 'reviewed' ? 'reviewed' : incident.status,
-    issue: known?.issue ?? incident.issue,
-    rootCause: known?.rootCause ?? incident.rootCause,
-    review: known?.review ?? incident.review,
-  });
+    status: found.status === 'reviewed' ? 'reviewed' : incident.status,
+    issue: found.issue ?? incident.issue,
+    rootCause: found.rootCause ?? incident.rootCause,
+    review: found.review ?? incident.review,
+  }));
+  if (known === null) await store.incidents.save(incident);
 }
 
 /** How long the row may take to answer before the workflow's id alone is the lock. */

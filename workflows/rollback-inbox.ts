@@ -8,8 +8,8 @@ import {
   commandSignals,
   commandUpdates,
   newDeploymentSignal,
-  type RollbackCarry,
   type RollbackCommandName,
+  type RollbackInput,
   requestRollbackSignal,
   requestRollbackUpdate,
   rollbackCommands,
@@ -30,9 +30,10 @@ export interface GivenCommand extends AnyRollbackCommand {
 export function receiveRollbackMessages(
   presence: Presence,
   journal: Journal,
-  carry: RollbackCarry | undefined,
+  { request: first, carry }: Pick<RollbackInput, 'request' | 'carry'>,
 ) {
-  const seen = new Set<string>(carry?.seen);
+  // The request that started this rollback arrives as a message, too: it began it, it does not join it.
+  const seen = new Set<string>([first.requestId, ...(carry?.seen ?? [])]);
   const commands: GivenCommand[] = [];
   const inbox = {
     /** `null` until the begin step has decided. */

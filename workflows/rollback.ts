@@ -39,7 +39,7 @@ function createRollback(input: RollbackInput) {
   const presence = createPresence(input.searchAttributes);
   const journal = createJournal(input.key, info.runId, presence, id);
   const teller = createTeller(input.key, info.runId, journal);
-  const inbox = receiveRollbackMessages(presence, journal, carry);
+  const inbox = receiveRollbackMessages(presence, journal, input);
   const draft = createIncidentDraft(input, id);
   let steps: ReturnType<typeof createRollbackSteps>;
   let plan: RollbackPlan;

@@ -76,7 +76,9 @@ function isUnavailable(error: unknown): boolean {
   return (
     code === 14 ||
     code === 4 ||
-    /database is locked|disk I\/O|readonly database|ECONNREFUSED|UNAVAILABLE|did not answer/i.test(error.message) ||
+    /database is locked|disk I\/O|readonly database|ECONNREFUSED|UNAVAILABLE|did not answer/i.test(
+      error.message,
+    ) ||
     isUnavailable(error.cause)
   );
 }

@@ -26,7 +26,7 @@ interface Wanted {
  * always, and writes a journal that becomes incident, deployment and monitor when `orchestrator up` runs again.
  */
 export async function rollBackDirectly(scope: Scope, wanted: Wanted, options: CommonOptions): Promise<void> {
-  const system = await openSystem(options);
+  const system = await openSystem(options, 'own');
   try {
     const key = { product: scope.product, environment: scope.environment ?? defaultEnvironment };
     const direct = await createDirect(system, key, wanted);

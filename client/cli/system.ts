@@ -26,8 +26,14 @@ export function storeLocation(folder: string): string {
   return process.env.ORCHESTRATOR_STORE ?? join(folder, 'store.db');
 }
 
-/** Loads the configuration, opens the store and saves the policy as its newest version. */
-export async function openSystem(options: CommonOptions): Promise<System> {
+/**
+ * Whose policy holds. `publish`: this file's becomes the newest version, for everybody (the API). `follow`: the newest in the
+ * store (a worker). `own`: this file's, for this process alone (`doctor`, a rollback by hand).
+ */
+export type PolicyRole = 'publish' | 'follow' | 'own';
+
+/** Loads the configuration and opens the store. */
+export async function openSystem(options: CommonOptions, role: PolicyRole): Promise<System> {
   const folder = dataFolder(options);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
@@ -35,12 +41,12 @@ export async function openSystem(options: CommonOptions): Promise<System> {
   const file = findConfigFile({ flag: options.config, env: process.env, cwd: process.cwd() });
   const { config, warnings } = await loadConfig({ file, env: process.env, store: location });
   const store = await openStore(location);
-  await store.policies.save(config.source, Date.now());
+  if (role === 'publish') await store.policies.save(config.source, Date.now());
   return {
     folder,
     config,
     store,
-    catalog: catalogOver(store, file, folder),
+    catalog: catalogOver(() => policyFor(role, store, config), file, folder),
     warnings: warnings.map((warning) => `${warning.file}:${warning.line}: ${warning.message}`),
     watchdogUrl: () => {
       const url = config.data.rollback_policy?.notifications?.watchdog_url;
@@ -50,12 +56,23 @@ export async function openSystem(options: CommonOptions): Promise<System> {
   };
 }
 
-export function catalogOver(store: Store, file: string, folder: string): Catalog {
+async function policyFor(
+  role: PolicyRole,
+  store: Store,
+  { source }: Config,
+): Promise<{ version: number; source: string }> {
+  if (role === 'own') return { version: 0, source };
+  // A worker that starts before the first API goes by its own file.
+  return (await store.policies.newest()) ?? { version: 0, source };
+}
+
+function catalogOver(
+  read: () => Promise<{ version: number; source: string }>,
+  file: string,
+  folder: string,
+): Catalog {
   return createCatalog({
-    read: async () => {
-      const newest = await store.policies.newest();
-      return newest === null ? null : { ...newest, file };
-    },
+    read: async () => ({ ...(await read()), file }),
     env: process.env,
     incidentsFolder: join(folder, 'incidents'),
     queues: { control: controlQueue, watch: watchQueue },

@@ -329,12 +329,6 @@ describe('rollback', () => {
 
   it('the store down from breach to resume stops nothing; everything is recorded afterwards', async () => {
     const { key, handle } = await world.deploy('v2');
-    await world.pass(11 * minuteMs);
-    let broken = false;
-    world.service.script('v2', (ms) => {
-      broken ||= ms > 16 * minuteMs && world.service.calls.length > 0;
-      return sickFrom12(ms);
-    });
     const stop = world.service.traffic.stop;
     world.service.traffic.stop = async (service, options) => {
       world.setup.brokenStore = true;

@@ -6,7 +6,7 @@ import type { Behaviour } from '../support/scripted-service.ts';
 /** What a release does from the twelfth minute on. */
 const sick: [trigger: string, behaviour: Partial<Behaviour>, reason: RegExp][] = [
   ['error_rate', { errorsPerMinute: 5.2 }, /error rate .*×/],
-  ['error_rate', { errorsPerMinute: 1_800 }, /20 % of .* requests failed/],
+  ['error_rate', { errorsPerMinute: 1_800 }, /20 % of .* requests failed|error rate .*×/],
   ['performance', { p95Ms: 900 }, /p95 .* × the .* ms of /],
   ['memory', { memoryPercent: 92 }, /memory 92 % of its limit, threshold 90 %, in 3 checks in a row/],
   [

@@ -24,7 +24,7 @@ export async function doctor(_args: string[], options: CommonOptions & { fetch?:
   let system: System | null = null;
   findings.push(
     await look('configuration and store', async () => {
-      system = await openSystem(options);
+      system = await openSystem(options, 'own');
       await system.store.check();
       return `${system.config.file}, ${system.store.dialect}`;
     }),

@@ -27,7 +27,7 @@ export async function up(_args: string[], options: Options): Promise<void> {
   const logger = pino({ level: process.env.LOG_LEVEL ?? 'warn' }, pino.destination({ dest: 2, sync: true }));
   const sdkMetricsPort = await freePort();
   installRuntime(logger, sdkMetricsPort);
-  const system = await openSystem(options);
+  const system = await openSystem(options, roles.api ? 'publish' : 'follow');
   for (const warning of system.warnings) say(`warning: ${warning}`);
   const temporal = await connectTemporal({
     dataFolder: system.folder,
