@@ -115,6 +115,7 @@ function createRollback(input: RollbackInput) {
     const { request } = input;
     const manual = request.origin === 'manual';
     const title = manual ? 'Manual rollback initiated' : 'CRITICAL: Auto-rollback initiated';
+    if (manual) journal.note('person', `${request.by} asked for a rollback: ${request.reason}`);
     journal.note('alert', `Owner alerted: "${title}"\n${request.reason}`);
     teller.tell('owner', {
       severity: 'critical',
