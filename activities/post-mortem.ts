@@ -13,6 +13,7 @@ import {
   snapshotOf,
 } from '../domain/post-mortem.ts';
 import { type Hypothesis, hypothesize } from '../domain/root-cause.ts';
+import { saveIncident } from './begin-rollback.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
 import { messageOf } from './within.ts';
 
@@ -39,9 +40,10 @@ export function createPostMortemActivities({ store, catalog, clock, links }: Dep
     /** Collects logs, metrics and changes, guesses the cause, and saves the report as JSON and Markdown. */
     async writeReport(incident: Incident): Promise<WrittenReport> {
       const setup = await catalog.setup(incident);
-      const known = (await store.incidents.read(incident.id)) ?? incident;
+      // The rollback writes the incident beside its steps: it may not have come to it yet.
+      await saveIncident(store, incident);
       const entries = await store.timeline.list({ ...incident, deployment: incident.deployment, limit: 500 });
-      const report = await compile(setup, { ...incident, ...known });
+      const report = await compile(setup, incident);
       await store.incidents.change(incident.id, (found) => ({
         ...found,
         rootCause: report.root_cause_hypothesis.cause,

@@ -84,9 +84,9 @@ export function snapshotOf(
   };
 }
 
-/** Minutes with one decimal. */
+/** Minutes with two decimals: a rollback of seconds is not zero. */
 export function minutes(ms: number): number {
-  return Math.round(Math.max(0, ms) / 6_000) / 10;
+  return Math.round(Math.max(0, ms) / 600) / 100;
 }
 
 function round(value: number): number {
@@ -97,8 +97,6 @@ function round(value: number): number {
 export function reportMarkdown(report: IncidentReport, entries: readonly TimelineEntry[]): string {
   const { impact, root_cause_hypothesis: cause } = report;
   return [
-    `# Incident: Rollback of ${report.deployment_id}`,
-    '',
     `**${productName(report)}** ${report.from} → ${report.to}: ${report.outcome}. ${inline(report.reason)}`,
     '',
     '| | |',

@@ -1,5 +1,5 @@
 import type { Deployment } from './deployment.ts';
-import type { TriggerType } from './detection/verdict.ts';
+import { shortDuration, type TriggerType } from './detection/verdict.ts';
 import type { Incident } from './incident.ts';
 import type { StatisticsPolicy } from './policy.ts';
 
@@ -64,7 +64,7 @@ export function rollbackStatistics(input: {
     manualRollbacks: manual.length,
     successRatePercent: deployments.length === 0 ? null : tenth((100 * kept.length) / deployments.length),
     causes,
-    averageRollbackMinutes: average === null ? null : tenth(average),
+    averageRollbackMinutes: average === null ? null : Math.round(average * 100) / 100,
     timeSavedMinutes:
       average === null
         ? 0
@@ -130,7 +130,7 @@ export function statisticsText(statistics: RollbackStatistics): string {
       : statistics.causes.map(({ cause, count }) => `- ${causeNames[cause]}: ${count}`)),
     '',
     '**Time Saved**:',
-    `- Avg rollback time: ${statistics.averageRollbackMinutes === null ? 'none measured' : `${statistics.averageRollbackMinutes} minutes`}`,
+    `- Avg rollback time: ${averageText(statistics.averageRollbackMinutes)}`,
     `- Time saved: ${statistics.timeSavedMinutes} minutes${rollbacks > 0 ? ` (${tenth(statistics.timeSavedMinutes / rollbacks)}min per rollback)` : ''}`,
     '',
     '**Downtime Prevented**:',
@@ -143,4 +143,9 @@ export function statisticsText(statistics: RollbackStatistics): string {
       : ['**Insights**:', ...statistics.insights.map((line) => `- ${line}`), '']),
     `Assumptions: ${statistics.assumptions.join('; ')}.`,
   ].join('\n');
+}
+
+function averageText(minutes: number | null): string {
+  if (minutes === null) return 'none measured';
+  return minutes < 1 ? shortDuration(minutes * 60_000) : `${tenth(minutes)} minutes`;
 }

@@ -23,7 +23,8 @@ export function createJournal(
     try {
       while (pending.length > 0) {
         const batch = pending.slice(0, 50);
-        await records.recordTimeline(batch);
+        const summary = `note: ${batch[0]?.text.split('\n')[0]?.slice(0, 150)}`;
+        await records.recordTimeline.executeWithOptions({ summary }, [batch]);
         pending.splice(0, batch.length);
       }
     } finally {

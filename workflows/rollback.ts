@@ -2,6 +2,7 @@ import { CancellationScope, condition, continueAsNew, workflowInfo } from '@temp
 import type { Beginning, BeginRollbackInput } from '../activities/begin-rollback.ts';
 import { releaseNames } from '../domain/deployment.ts';
 import { beginEscalation, type EscalationState } from '../domain/escalation.ts';
+import type { Incident } from '../domain/incident.ts';
 import { incidentId, type Move, type RollbackPlan, type TargetChoice } from '../domain/rollback.ts';
 import { beginning, choosing, questions, records } from './activities.ts';
 import { concludeRollback, type Ending, refuseRollback, signalMonitor } from './conclude-rollback.ts';
@@ -52,6 +53,7 @@ function createRollback(input: RollbackInput) {
       const begun = await begin();
       if (begun !== null) return begun;
       end = await oneRound(input.request.to);
+      draft.set(soFar(end));
       // Nothing was done and nobody is asked: then there is nothing to write up.
       if (draft.incident.attempts > 0 || end.kind === 'trouble')
         await startPostMortem(input, draft.incident, journal);
@@ -239,4 +241,12 @@ function createRollback(input: RollbackInput) {
   async function conclude(end: Ending): Promise<RollbackResult> {
     return concludeRollback(input, end, { journal, presence, teller, inbox, draft, steps });
   }
+}
+
+/** What the post-mortem, which begins before people have answered, may say of the outcome. */
+function soFar(end: StepsEnd): Partial<Incident> {
+  if (end.kind === 'rolled_back')
+    return { outcome: 'rolled_back', outcomeReason: end.reason, endedAtMs: Date.now() };
+  if (end.kind === 'trouble') return { outcome: 'needs_attention', outcomeReason: end.trouble.reason };
+  return {};
 }
