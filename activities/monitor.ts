@@ -109,10 +109,15 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
     /** What a rollback that this monitor joined came to; `null` while it runs. */
     async readRollbackOutcome(
       key: DeploymentKey,
-    ): Promise<{ outcome: Outcome; reason: string; incident: string | null } | null> {
+    ): Promise<{ deployment: string; outcome: Outcome; reason: string; incident: string | null } | null> {
       const deployment = await store.deployments.read(key);
       if (deployment === null || deployment.outcome === null) return null;
-      return { outcome: deployment.outcome, reason: deployment.outcomeReason ?? '', incident: null };
+      return {
+        deployment: key.deployment,
+        outcome: deployment.outcome,
+        reason: deployment.outcomeReason ?? '',
+        incident: null,
+      };
     },
 
     /** Whether a waiting deployment was let in. */

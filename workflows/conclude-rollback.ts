@@ -69,25 +69,34 @@ export async function concludeRollback(
   }
   if (end.kind === 'changed_outside' || (end.kind === 'superseded' && newcomer === null))
     await watchStranger(input);
-  return finish(input, { outcome, reason: end.reason, incident: incident.id }, { journal, presence, inbox });
+  return finish(
+    input,
+    { deployment: input.key.deployment, outcome, reason: end.reason, incident: incident.id },
+    { journal, presence, inbox, teller },
+  );
 }
 
 /** A run refused in its first step touched nothing: it says so and ends. */
 export async function refuseRollback(
   input: RollbackInput,
   reason: string,
-  tools: Pick<StepTools, 'journal' | 'presence' | 'inbox'>,
+  tools: Pick<StepTools, 'journal' | 'presence' | 'inbox' | 'teller'>,
 ): Promise<RollbackResult> {
   tools.journal.note('decision', `Rollback refused: ${reason}`);
-  return finish(input, { outcome: 'refused', reason, incident: null }, tools);
+  return finish(
+    input,
+    { deployment: input.key.deployment, outcome: 'refused', reason, incident: null },
+    tools,
+  );
 }
 
 async function finish(
   input: RollbackInput,
   result: RollbackResult,
-  { journal, presence, inbox }: Pick<StepTools, 'journal' | 'presence' | 'inbox'>,
+  { journal, presence, inbox, teller }: Pick<StepTools, 'journal' | 'presence' | 'inbox' | 'teller'>,
 ): Promise<RollbackResult> {
   presence.enter('ended');
+  inbox.ended = true;
   presence.label({ outcome: result.outcome });
   await signalMonitor(input, rollbackEndedSignal, [result]);
   for (const waiting of inbox.joined) {
@@ -95,6 +104,8 @@ async function finish(
       .signal(rollbackEndedSignal, result)
       .catch(() => undefined);
   }
+  // Short: a new rollback of this product cannot begin while this one is still open.
+  await teller.settled(30_000);
   await journal.flushed(60_000);
   await condition(allHandlersFinished);
   return result;

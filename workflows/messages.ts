@@ -63,6 +63,8 @@ export interface Trouble {
 }
 
 export interface RollbackResult {
+  /** Whose rollback it was. */
+  readonly deployment: string;
   readonly outcome: Outcome | 'refused';
   readonly reason: string;
   readonly incident: string | null;

@@ -228,6 +228,11 @@ function createMonitor(input: MonitorInput) {
     const result = await CancellationScope.nonCancellable(start);
     await condition(() => result.value !== null);
     const ended = result.value as RollbackResult;
+    if (ended.deployment !== input.key.deployment) {
+      // What was joined was just ending, and was about another deployment: ours has not begun yet.
+      await condition(() => inbox.supersededBy !== null, 2_000);
+      return inbox.supersededBy === null ? awaitRollback(start) : null;
+    }
     if (ended.outcome !== 'refused') return finish(ended.outcome, ended.reason);
     journal.note('decision', `Rollback refused: ${ended.reason}`);
     teller.tell('owner', { severity: 'critical', title: 'Rollback refused', text: ended.reason });
@@ -260,6 +265,7 @@ function createMonitor(input: MonitorInput) {
           outcome: 'needs_attention',
           reason: `the rollback workflow ended abnormally: ${String(error)}`,
           incident: null,
+          deployment: input.key.deployment,
         }),
       );
     } catch (error) {
@@ -337,6 +343,7 @@ function createMonitor(input: MonitorInput) {
     journal.note('outcome', `${releaseNames(input.services)}: ${outcome} (${reason})`);
     // A cancelled monitor must not speak for the rollback that goes on without it.
     const recorded = rollingBack ? outcome : await records.endMonitor(input.key, outcome, reason);
+    await teller.settled(600_000);
     await journal.flushed(60_000);
     await condition(allHandlersFinished);
     return { outcome: recorded, reason };
@@ -345,6 +352,7 @@ function createMonitor(input: MonitorInput) {
   async function continueWhenLong(): Promise<void> {
     const info = workflowInfo();
     if (!info.continueAsNewSuggested && info.historyLength < 3_000) return;
+    await teller.settled(600_000);
     await journal.flushed(60_000);
     await condition(allHandlersFinished);
     await continueAsNew<typeof monitorDeployment>({

@@ -99,6 +99,7 @@ export async function postMortem({ incident, searchAttributes }: PostMortemInput
       `Reviewed by ${given.by}: ${given.verdict}${given.note ? ` (${given.note})` : ''}`,
     );
     presence.enter('ended');
+    await teller.settled(600_000);
     await journal.flushed(60_000);
     await condition(allHandlersFinished);
   }

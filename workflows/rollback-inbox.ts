@@ -39,6 +39,8 @@ export function receiveRollbackMessages(
     /** `null` until the begin step has decided. */
     begun: null as Answer | null,
     escalated: false,
+    /** Concluded: only clean-up is left. */
+    ended: false,
     moves: null as readonly Move[] | null,
     newcomer: null as Newcomer | null,
     aborted: null as string | null,
@@ -63,6 +65,8 @@ export function receiveRollbackMessages(
     const begun = inbox.begun as Answer;
     if (!begun.accepted) return begun;
     if (!isNew(wanted.requestId)) return begun;
+    if (inbox.ended)
+      return { accepted: false, reason: 'the rollback has just ended; ask again in a few seconds' };
     if (inbox.escalated && wanted.origin === 'manual') {
       return give('retry', { by: wanted.by, reason: wanted.reason, to: wanted.to });
     }

@@ -81,7 +81,7 @@ function createRollback(input: RollbackInput) {
     const answer: Beginning = await beginning.beginRollback(args);
     if (answer.kind === 'refused') {
       inbox.begun = { accepted: false, reason: answer.reason };
-      return refuseRollback(input, answer.reason, { journal, presence, inbox });
+      return refuseRollback(input, answer.reason, { journal, presence, inbox, teller });
     }
     use(answer.plan);
     inbox.begun = { accepted: true, reason: `rollback ${id} has begun` };
@@ -203,6 +203,7 @@ function createRollback(input: RollbackInput) {
   }
 
   async function goOn(trouble: Trouble, ladder: EscalationState): Promise<never> {
+    await teller.settled(600_000);
     await journal.flushed(60_000);
     return continueAsNew<typeof rollback>({
       ...input,

@@ -1,4 +1,4 @@
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import { type DeploymentKey, productName } from '../domain/identity.ts';
 import type { Message } from '../domain/message.ts';
 import { telling } from './activities.ts';
@@ -10,6 +10,7 @@ export type Telling = Pick<Message, 'severity' | 'title' | 'text'> &
 /** Tells people, beside everything else: a channel that fails is tried again and noted, and delays nothing. */
 export function createTeller(key: DeploymentKey, prefix: string, journal: Journal) {
   let count = 0;
+  let pending = 0;
   return {
     tell(whom: string, telling_: Telling): void {
       count += 1;
@@ -23,9 +24,15 @@ export function createTeller(key: DeploymentKey, prefix: string, journal: Journa
         environment: key.environment,
         atMs: Date.now(),
       };
-      void CancellationScope.nonCancellable(() =>
+      pending += 1;
+      const sending = CancellationScope.nonCancellable(() =>
         telling.tell.executeWithOptions({ summary: telling_.title }, [message, whom]),
-      ).catch((error: unknown) => {
+      );
+      const done = () => {
+        pending -= 1;
+      };
+      sending.then(done, (error: unknown) => {
+        done();
         const cause =
           error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
         journal.note(
@@ -33,6 +40,10 @@ export function createTeller(key: DeploymentKey, prefix: string, journal: Journa
           `${whom} of ${productName(key)} could not be told "${telling_.title}": ${cause}`,
         );
       });
+    },
+    /** Waits until everything was said: a workflow that ends drops what it is still trying to say. At most `ms`. */
+    async settled(ms: number): Promise<boolean> {
+      return condition(() => pending === 0, ms);
     },
   };
 }

@@ -18,7 +18,6 @@ describe('monitorDeployment', () => {
     const ticks = await world.store.watches.samples(key, { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER });
     const regular = ticks.filter((tick) => tick.sample.regular).length;
     expect(Math.abs(regular - 1_440)).toBeLessThanOrEqual(1);
-    console.log(historyLength, regular, await world.timeline());
   });
 
   it('rolls back a release whose errors spike, and proves that it helped', async () => {
@@ -26,12 +25,6 @@ describe('monitorDeployment', () => {
     world.service.script('v2', (ms) => (ms > 12 * 60_000 ? { errorsPerMinute: 5.2 } : {}));
     const { handle } = await world.deploy('v2');
     const result = await handle.result();
-    console.log(
-      result,
-      await world.timeline(),
-      world.service.calls,
-      world.told.map((m) => m.title),
-    );
     expect(result.outcome).toBe('rolled_back');
     expect(world.service.state).toMatchObject({ running: 'v1', maintenance: false, trafficTo: 'v1' });
   });
