@@ -112,6 +112,20 @@ export function createOperations(options: OperationsOptions) {
       return { deployment, isNew, notes };
     },
 
+    /**
+     * Starts the monitors of deployments that are recorded but were never looked at: Temporal was down when they were reported, or
+     * a rollback by hand made them. Starting one that runs changes nothing.
+     */
+    async startMissingMonitors(olderThanMs: number): Promise<number> {
+      const never = (await store.watches.lastLooks()).filter((look) => look.atMs === null);
+      const deployments = await Promise.all(never.map((look) => store.deployments.read(look)));
+      const missing = deployments
+        .filter((deployment) => deployment !== null)
+        .filter((deployment) => Date.now() - deployment.deployedAtMs > olderThanMs);
+      for (const deployment of missing) await startMonitor(deployment);
+      return missing.length;
+    },
+
     /** One door to a rollback: starts it, joins the running one, or retries the one that waits for people. */
     async rollBack(
       key: ProductKey,

@@ -61,15 +61,28 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
     started.once('error', reject);
   });
   const { port } = server.address() as AddressInfo;
+  const stopCatchingUp = catchUp(operations);
   return {
     url: `http://${options.host}:${port}`,
     operations,
     close: () =>
       new Promise<void>((resolve) => {
+        stopCatchingUp();
         server.close(() => resolve());
         if ('closeAllConnections' in server) server.closeAllConnections();
       }),
   };
+}
+
+const catchUpEveryMs = 60_000;
+
+/** Now and each minute: what was recorded while Temporal was away gets its monitor. */
+function catchUp(operations: Operations): () => void {
+  const round = () => void operations.startMissingMonitors(catchUpEveryMs / 2).catch(() => undefined);
+  round();
+  const timer = setInterval(round, catchUpEveryMs);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 async function answers(ask: () => Promise<unknown>): Promise<boolean> {
