@@ -248,6 +248,7 @@ function createRollback(input: RollbackInput) {
 function soFar(end: StepsEnd): Partial<Incident> {
   if (end.kind === 'rolled_back')
     return { outcome: 'rolled_back', outcomeReason: end.reason, endedAtMs: Date.now() };
-  if (end.kind === 'trouble') return { outcome: 'needs_attention', outcomeReason: end.trouble.reason };
+  // No outcome yet: people decide it.
+  if (end.kind === 'trouble') return { status: 'escalated', outcomeReason: end.trouble.reason };
   return {};
 }
