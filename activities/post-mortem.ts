@@ -1,7 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { ChangeSet } from '../domain/changes.ts';
 import { releaseOf } from '../domain/deployment.ts';
-import { postMortemWorkflowId } from '../domain/identity.ts';
 import type { Incident } from '../domain/incident.ts';
 import {
   type IncidentReport,
@@ -35,7 +34,7 @@ export interface OpenedIncidentIssue {
   readonly note: string | null;
 }
 
-export function createPostMortemActivities({ store, catalog, clock, links }: Dependencies) {
+export function createPostMortemActivities({ store, catalog, clock }: Dependencies) {
   return {
     /** Collects logs, metrics and changes, guesses the cause, and saves the report as JSON and Markdown. */
     async writeReport(incident: Incident): Promise<WrittenReport> {
@@ -99,15 +98,6 @@ export function createPostMortemActivities({ store, catalog, clock, links }: Dep
 
     async recordReview(incident: string, review: NonNullable<Incident['review']>): Promise<void> {
       await store.incidents.change(incident, (known) => ({ ...known, status: 'reviewed', review }));
-    },
-
-    /** Where the owner reviews. */
-    async reviewPlace(incident: string): Promise<{ ui: string | null; api: string | null }> {
-      const ui =
-        links.ui === null
-          ? null
-          : `${links.ui}/workflows/${encodeURIComponent(postMortemWorkflowId(incident))}`;
-      return { ui, api: links.api === null ? null : `${links.api}/v1/incidents/${incident}` };
     },
   };
 

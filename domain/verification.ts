@@ -1,4 +1,4 @@
-import { severityOf, type Trigger } from './detection/verdict.ts';
+import { breachTrigger } from './detection/verdict.ts';
 import type { Policy } from './policy.ts';
 import type { VerificationResult } from './rollback.ts';
 import type { WatchState } from './watch.ts';
@@ -13,20 +13,7 @@ export function judgeVerification(
   overdue: boolean,
 ): VerificationResult | null {
   const triggers = state.services.flatMap((service) =>
-    service.verdicts
-      .filter((verdict) => verdict.state === 'breach')
-      .map(
-        (verdict): Trigger => ({
-          type: verdict.trigger,
-          severity: severityOf[verdict.trigger],
-          service: service.service,
-          baseline: verdict.baseline,
-          current: verdict.current,
-          threshold: verdict.threshold,
-          reason: verdict.reason,
-          sinceMs: state.lastAtMs ?? 0,
-        }),
-      ),
+    service.verdicts.flatMap((verdict) => breachTrigger(verdict, service.service, state.lastAtMs ?? 0)),
   );
   if (triggers.length > 0) {
     const reason = triggers.map((trigger) => trigger.reason).join('; ');

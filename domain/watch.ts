@@ -12,7 +12,7 @@ import type { ServiceRelease } from './deployment.ts';
 import { type JudgeState, newJudgeState } from './detection/evidence.ts';
 import { forgetCounts, judge } from './detection/judge.ts';
 import type { Reference } from './detection/reference.ts';
-import { severityOf, shortDuration, type Trigger, type Verdict } from './detection/verdict.ts';
+import { breachTrigger, shortDuration, type Trigger, type Verdict } from './detection/verdict.ts';
 import type { Policy } from './policy.ts';
 import { type Counts, noCounts, type Probe, type Sample } from './sample.ts';
 
@@ -197,7 +197,7 @@ function advanceService(service: ServiceWatch, seen: Observation, context: Watch
     references: [...service.references, ...ownReference(service, inBaseline)],
     deployedAtMs: context.deployedAtMs,
   });
-  const triggers = judged.verdicts.flatMap((verdict) => breachOf(verdict, service.service, sample.atMs));
+  const triggers = judged.verdicts.flatMap((verdict) => breachTrigger(verdict, service.service, sample.atMs));
   return {
     service: {
       ...service,
@@ -224,22 +224,6 @@ function ownReference(service: ServiceWatch, inBaseline: boolean): Reference[] {
   if (inBaseline || service.baseline.samples === 0) return [];
   const label = `its own first ${shortDuration(service.baseline.durationMs)}`;
   return [asReference(service.baseline, 'own_baseline', label)];
-}
-
-function breachOf(verdict: Verdict, service: string, atMs: number): Trigger[] {
-  if (verdict.state !== 'breach') return [];
-  return [
-    {
-      type: verdict.trigger,
-      severity: severityOf[verdict.trigger],
-      service,
-      baseline: verdict.baseline,
-      current: verdict.current,
-      threshold: verdict.threshold,
-      reason: verdict.reason,
-      sinceMs: atMs,
-    },
-  ];
 }
 
 function conditionsOf(

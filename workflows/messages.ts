@@ -22,7 +22,6 @@ export interface MonitorCarry {
   readonly reported: Readonly<Record<string, { readonly couldAct: boolean }>>;
   readonly blindSince: Readonly<Record<string, number>>;
   readonly seenRequests: readonly string[];
-  readonly told: number;
 }
 
 export interface MonitorResult {

@@ -363,7 +363,6 @@ function createMonitor(input: MonitorInput) {
         reported,
         blindSince: blind.since(),
         seenRequests: inbox.seen(),
-        told: 0,
       },
     });
   }

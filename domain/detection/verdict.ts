@@ -51,6 +51,13 @@ export interface Verdict {
   readonly reason: string;
 }
 
+/** A breach as the specification records it, none or one; what is not a breach is no trigger. */
+export function breachTrigger(verdict: Verdict, service: string, sinceMs: number): Trigger[] {
+  if (verdict.state !== 'breach') return [];
+  const { trigger: type, baseline, current, threshold, reason } = verdict;
+  return [{ type, severity: severityOf[type], service, baseline, current, threshold, reason, sinceMs }];
+}
+
 /** `10.4`, `0.5`, `280`: as many digits as a person needs. */
 export function shortNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);
