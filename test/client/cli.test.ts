@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createLocalProcessTarget } from '../../adapters/deploy-target/local-process.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
-import { freePort } from '../../worker/temporal-server.ts';
+import { freePort } from '../../worker/free-port.ts';
 import { aStep, ask, layRelease, sampleCommand } from '../adapters/deploy-target/sample-service.ts';
 import { aDeployment, shop } from '../adapters/store/builders.ts';
 import { afterwards, cleanUp, eventually, freePorts, temporaryFolder } from '../adapters/temporary.ts';
@@ -333,7 +333,6 @@ describe('up', () => {
     const place = JSON.parse(await readFile(join(data, 'api.json'), 'utf8')) as {
       url: string;
       metrics: string;
-      temporalPid: number;
     };
     expect((await stat(join(data, 'api-token'))).mode & 0o777).toBe(0o600);
     expect((await stat(data)).mode & 0o777).toBe(0o700);
@@ -343,9 +342,10 @@ describe('up', () => {
       code: 0,
       stdout: 'No products are configured.\n',
     });
+    const temporalPid = await serverPidOf(data);
     up.child.kill('SIGTERM');
     expect(await up.ended).toMatchObject({ code: 0 });
-    expect(isRunning(place.temporalPid)).toBe(false);
+    expect(isRunning(temporalPid as number)).toBe(false);
   });
 });
 
@@ -488,9 +488,13 @@ function configuration({ root, port }: { root: string; port: number }): string {
 
 /** The embedded server has a session of its own: it outlives an \`up\` that is killed. */
 async function killServerOf(data: string): Promise<void> {
-  const place = await readFile(join(data, 'api.json'), 'utf8').catch(() => null);
-  const pid = place === null ? null : (JSON.parse(place) as { temporalPid: number }).temporalPid;
+  const pid = await serverPidOf(data);
   if (pid !== null && isRunning(pid)) process.kill(pid, 'SIGKILL');
+}
+
+async function serverPidOf(data: string): Promise<number | null> {
+  const record = await readFile(join(data, 'temporal.json'), 'utf8').catch(() => null);
+  return record === null ? null : (JSON.parse(record) as { server: { pid: number } }).server.pid;
 }
 
 function isRunning(pid: number): boolean {

@@ -14,12 +14,9 @@ import { startProxy } from '../../adapters/traffic/proxy/proxy-server.ts';
 import { createProxyTraffic } from '../../adapters/traffic/proxy.ts';
 import { createRollbackClient, type RollbackClient } from '../../client/rollback-client.ts';
 import { rollbackWorkflowId } from '../../domain/identity.ts';
-import {
-  type EmbeddedServer,
-  findServerProgram,
-  freePort,
-  startEmbedded,
-} from '../../worker/temporal-server.ts';
+import { type EmbeddedServer, startEmbedded } from '../../worker/embedded-server.ts';
+import { freePort } from '../../worker/free-port.ts';
+import { findServerProgram } from '../../worker/temporal-server.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const tinyService = fileURLToPath(new URL('./tiny-service.js', import.meta.url));

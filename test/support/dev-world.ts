@@ -10,14 +10,11 @@ import { type RunningApi, serveApi } from '../../client/api/serve.ts';
 import type { Message } from '../../domain/message.ts';
 import { defaultPolicy, type Policy } from '../../domain/policy.ts';
 import { controlQueue, watchQueue } from '../../domain/queues.ts';
+import { type EmbeddedServer, startEmbedded } from '../../worker/embedded-server.ts';
+import { freePort } from '../../worker/free-port.ts';
 import { registerSearchAttributes } from '../../worker/prepare-namespace.ts';
 import { createSweep } from '../../worker/sweep.ts';
-import {
-  type EmbeddedServer,
-  findServerProgram,
-  freePort,
-  startEmbedded,
-} from '../../worker/temporal-server.ts';
+import { findServerProgram } from '../../worker/temporal-server.ts';
 import { bundleWorkflows, createWorkers } from '../../worker/workers.ts';
 import { createScriptedService, type ScriptedService } from './scripted-service.ts';
 

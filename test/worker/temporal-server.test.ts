@@ -1,28 +1,26 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { afterEach, describe, expect, it } from 'vitest';
+import { processTable } from '../../adapters/process-table.ts';
 import { connectTemporal } from '../../worker/connect-temporal.ts';
+import { type EmbeddedServer, startEmbedded } from '../../worker/embedded-server.ts';
 import { cachedPath, temporalCli } from '../../worker/fetch-binary.ts';
+import { freePort } from '../../worker/free-port.ts';
 import {
   keepHistory,
   registerSearchAttributes,
   searchAttributeNames,
 } from '../../worker/prepare-namespace.ts';
-import {
-  type EmbeddedServer,
-  findServerProgram,
-  findTemporal,
-  freePort,
-  startEmbedded,
-} from '../../worker/temporal-server.ts';
-import { afterwards, cleanUp, kill, temporaryFolder } from '../adapters/temporary.ts';
+import { findServerProgram, findTemporal } from '../../worker/temporal-server.ts';
+import { afterwards, cleanUp, eventually, kill, startNode, temporaryFolder } from '../adapters/temporary.ts';
 
 const say = () => undefined;
 
@@ -167,24 +165,59 @@ describe('the embedded server', { timeout: 60_000 }, () => {
   });
 
   it('is started, prepared and ended with the connection', async () => {
-    const folder = await temporaryFolder();
     const said: string[] = [];
-    const temporal = await connectTemporal({
-      dataFolder: folder,
-      port: await freePort(),
-      uiPort: await freePort(),
-      say: (line) => said.push(line),
-      env: {
-        HOME: process.env.HOME,
-        XDG_CACHE_HOME: process.env.XDG_CACHE_HOME,
-        ...(await noProfile(folder)),
-      },
-    });
-    afterwards(() => temporal.close().catch(() => undefined));
+    const temporal = await connectIn(await temporaryFolder(), said);
     expect(temporal).toMatchObject({ namespace: 'default', searchAttributes: true });
     expect(said[0]).toMatch(/^Temporal: embedded server from /);
     await temporal.close();
     expect(isRunning(temporal.serverPid as number)).toBe(false);
+  });
+});
+
+describe('the embedded server of a data folder', { timeout: 90_000 }, () => {
+  it('left behind by an orchestrator that was killed is joined, and ended with the one that joined', async () => {
+    const folder = await temporaryFolder();
+    const left = await killedOrchestrator(folder);
+    const said: string[] = [];
+    const temporal = await connectIn(folder, said);
+    expect(temporal).toMatchObject({ serverPid: left.serverPid, address: left.address });
+    expect(said).toContainEqual(expect.stringMatching(/server that an earlier start left running/));
+    await temporal.close();
+    expect(isRunning(left.serverPid)).toBe(false);
+  });
+
+  it('left behind without answering is ended before a new one takes its file', async () => {
+    const folder = await temporaryFolder();
+    const left = await killedOrchestrator(folder);
+    process.kill(left.serverPid, 'SIGSTOP');
+    const temporal = await connectIn(folder, []);
+    expect(isRunning(left.serverPid)).toBe(false);
+    expect(temporal.serverPid).not.toBe(left.serverPid);
+    await temporal.close();
+  });
+
+  it('of a living orchestrator is shared, and stays when the guest leaves', async () => {
+    const folder = await temporaryFolder();
+    const owner = await startOrchestrator(folder);
+    const guest = await connectIn(folder, []);
+    expect(guest.serverPid).toBe(owner.serverPid);
+    await guest.close();
+    expect(isRunning(owner.serverPid)).toBe(true);
+  });
+});
+
+describe('an embedded server that dies', { timeout: 60_000 }, () => {
+  it('is started again at the same address, with what it knew', async () => {
+    const folder = await temporaryFolder();
+    const said: string[] = [];
+    const temporal = await connectIn(folder, said);
+    const client = new Client({ connection: temporal.connection });
+    const handle = await client.workflow.start('anything', { taskQueue: 'none', workflowId: 'kept' });
+    process.kill(temporal.serverPid as number, 'SIGKILL');
+    await eventually(() => said.some((line) => line.includes('has died, starting it again')), 20_000);
+    await eventually(async () => (await handle.describe().catch(() => null)) !== null, 20_000);
+    expect((await handle.describe()).status.name).toBe('RUNNING');
+    await temporal.close();
   });
 });
 
@@ -208,6 +241,57 @@ describe('a configured server', { timeout: 60_000 }, () => {
     await temporal.close();
   });
 });
+
+async function connectIn(folder: string, said: string[]) {
+  const temporal = await connectTemporal({
+    dataFolder: folder,
+    port: await freePort(),
+    uiPort: await freePort(),
+    say: (line) => said.push(line),
+    env: {
+      HOME: process.env.HOME,
+      XDG_CACHE_HOME: process.env.XDG_CACHE_HOME,
+      ...(await noProfile(folder)),
+    },
+  });
+  afterwards(() => temporal.close().catch(() => undefined));
+  return temporal;
+}
+
+interface Orchestrator {
+  readonly process: ChildProcess;
+  readonly address: string;
+  readonly serverPid: number;
+}
+
+/** A process of its own that runs the embedded server of a folder. */
+async function startOrchestrator(folder: string): Promise<Orchestrator> {
+  const script = `
+    const { connectTemporal } = await import(${JSON.stringify(moduleAt('worker/connect-temporal.ts'))});
+    const options = { dataFolder: ${JSON.stringify(folder)}, port: 0, uiPort: 0, say: () => undefined };
+    const { address, serverPid } = await connectTemporal(options);
+    console.log(JSON.stringify({ address, serverPid }));
+    setInterval(() => undefined, 1_000);`;
+  const child = startNode(['--input-type=module', '-e', script], {
+    ...process.env,
+    ...(await noProfile(folder)),
+  });
+  const [line] = await once(child.stdout as Readable, 'data');
+  const place = JSON.parse(String(line)) as Pick<Orchestrator, 'address' | 'serverPid'>;
+  afterwards(() => {
+    for (const pid of [child.pid as number, place.serverPid])
+      if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+  });
+  return { process: child, ...place };
+}
+
+async function killedOrchestrator(folder: string): Promise<Orchestrator> {
+  const orchestrator = await startOrchestrator(folder);
+  const gone = once(orchestrator.process, 'exit');
+  orchestrator.process.kill('SIGKILL');
+  await gone;
+  return orchestrator;
+}
 
 async function embedded(
   folder: string,
@@ -267,10 +351,5 @@ function moduleAt(path: string): string {
 }
 
 function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  return processTable.find(pid) !== null;
 }

@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { shortDuration } from '../../../domain/detection/verdict.ts';
 import { connectTemporal, type Temporal } from '../../../worker/connect-temporal.ts';
+import { freePort } from '../../../worker/free-port.ts';
 import { installRuntime } from '../../../worker/runtime.ts';
 import { type RunningWorker, startWorker } from '../../../worker/start-worker.ts';
 import { createSweep } from '../../../worker/sweep.ts';
-import { freePort } from '../../../worker/temporal-server.ts';
 import { type RunningApi, readOrMakeToken, serveApi } from '../../api/serve.ts';
 import { apiFile, type CommonOptions, tokenFile } from '../context.ts';
 import { CommandFailure, exitCode } from '../exit-codes.ts';
@@ -110,7 +110,6 @@ async function announce(
     url: api.url,
     temporalUi,
     temporalAddress: temporal.address,
-    temporalPid: temporal.serverPid,
     metrics: worker === null ? null : `http://127.0.0.1:${worker.metricsPort}/metrics`,
     pid: process.pid,
   };
