@@ -62,6 +62,6 @@ export interface Dependencies {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly clock: Clock;
-  /** Where a person finds the story of a deployment or incident. */
-  readonly links: { readonly ui: string | null; readonly api: string | null };
+  /** Namespace in the Temporal Web UI, where people find the story of a deployment or incident; `null`: not known. */
+  readonly temporalUi: string | null;
 }

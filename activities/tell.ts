@@ -1,5 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import type { Message } from '../domain/message.ts';
+import { type Message, timelineLinks } from '../domain/message.ts';
 import type { Dependencies } from './dependencies.ts';
 import { messageOf, within } from './within.ts';
 
@@ -7,14 +7,15 @@ export interface Told {
   readonly sent: readonly string[];
 }
 
-export function createTellActivities({ store, catalog, clock }: Dependencies) {
+export function createTellActivities({ store, catalog, clock, temporalUi }: Dependencies) {
   return {
     /**
      * Sends a message over every channel meant, each once per key. One failing channel never blocks another; the activity
      * fails when a channel failed, so that Temporal tries that channel again.
      * @param whom `owner`, `everyone` or a channel's name
      */
-    async tell(message: Message, whom: string): Promise<Told> {
+    async tell(written: Message, whom: string): Promise<Told> {
+      const message = { ...written, links: [...written.links, ...story()] };
       const setup = await catalog.setup(message);
       const channels = setup.notifiers(whom);
       const signal = Context.current().cancellationSignal;
@@ -41,6 +42,12 @@ export function createTellActivities({ store, catalog, clock }: Dependencies) {
       return { sent: results.map((result) => (result.status === 'fulfilled' ? result.value : '')) };
     },
   };
+
+  /** Every message leads to the story of the workflow that sends it. */
+  function story(): Message['links'] {
+    const { workflowExecution: execution } = Context.current().info;
+    return execution === undefined ? [] : timelineLinks(temporalUi, execution.workflowId, execution.runId);
+  }
 
   async function knownSent(key: string, channel: string): Promise<boolean> {
     return within(2_000, 'the store', () => store.notices.wasSent(key, channel)).catch(() => false);

@@ -1,7 +1,9 @@
 import { Context } from '@temporalio/activity';
 import type { ProductKey } from '../domain/identity.ts';
-import type { Dependencies } from './dependencies.ts';
+import { liveReleases } from '../domain/live.ts';
+import type { Dependencies, ServiceSetup } from './dependencies.ts';
 import { serviceSetup } from './service-setup.ts';
+import { messageOf } from './within.ts';
 
 export function createTrafficActivities({ catalog }: Dependencies) {
   return {
@@ -41,19 +43,36 @@ export function createTrafficActivities({ catalog }: Dependencies) {
       return controlled.length === 0 ? 'no traffic control is configured' : 'Maintenance mode OFF';
     },
 
-    async describeTraffic(key: ProductKey, services: string[]): Promise<string> {
+    /** What is live and where traffic goes, in a sentence for people; what does not answer is said to be unknown. */
+    async describeState(key: ProductKey, services: string[]): Promise<string> {
       const setup = await catalog.setup(key);
-      const states = await Promise.all(
-        services.map(async (service) => {
-          const { traffic } = serviceSetup(setup, service);
-          if (traffic === null) return `${service}: no traffic control`;
-          const state = await traffic.state(service, Context.current().cancellationSignal);
-          if (state.maintenance) return `${service}: in maintenance`;
-          const weights = Object.entries(state.weights).map(([release, weight]) => `${release} ${weight} %`);
-          return `${service}: traffic to ${weights.join(', ') || 'its instances'}`;
-        }),
-      );
-      return states.join('; ');
+      const { cancellationSignal } = Context.current();
+      const states = services.map(async (service) => {
+        const reach = serviceSetup(setup, service);
+        const live = await liveSentence(reach, cancellationSignal).catch(unknown('live release'));
+        const traffic = await trafficSentence(reach, cancellationSignal).catch(unknown('traffic state'));
+        return `${service}: ${live}, ${traffic}`;
+      });
+      return (await Promise.all(states)).join('; ');
     },
   };
+}
+
+async function liveSentence({ service, target }: ServiceSetup, signal: AbortSignal): Promise<string> {
+  const live = await target.live(service, signal);
+  const running = live.instances.filter((instance) => instance.running).length;
+  const releases = liveReleases(live).join(' and ') || 'no release';
+  return `${releases} is live (${running} of ${live.instances.length} instances running)`;
+}
+
+async function trafficSentence({ service, traffic }: ServiceSetup, signal: AbortSignal): Promise<string> {
+  if (traffic === null) return 'no traffic control';
+  const state = await traffic.state(service, signal);
+  if (state.maintenance) return 'in maintenance';
+  const weights = Object.entries(state.weights).map(([release, weight]) => `${release} ${weight} %`);
+  return `traffic to ${weights.join(', ') || 'its instances'}`;
+}
+
+function unknown(what: string): (error: unknown) => string {
+  return (error) => `${what} unknown (${messageOf(error)})`;
 }

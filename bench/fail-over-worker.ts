@@ -34,7 +34,7 @@ const workers = await createWorkers({
     store: await openStore(storeFile),
     catalog: { products: async () => [], setup: async (key) => ({ ...key, ...setup }) },
     clock: { now: async () => Date.now() },
-    links: { ui: null, api: null },
+    temporalUi: null,
   },
 });
 // Left behind by its parent, it ends.

@@ -19,3 +19,14 @@ export interface Message {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
 }
+
+/** Where the Temporal Web UI tells a workflow's story; nothing where its address is not known. */
+export function timelineLinks(
+  temporalUi: string | null,
+  workflowId: string,
+  runId?: string,
+): Message['links'] {
+  if (temporalUi === null) return [];
+  const run = runId === undefined ? '' : `/${runId}`;
+  return [{ label: 'Timeline', url: `${temporalUi}/workflows/${encodeURIComponent(workflowId)}${run}` }];
+}

@@ -35,13 +35,18 @@ export interface CatalogOptions {
 /** How long the store may take; after that the last known version holds. */
 const patienceMs = 2_000;
 
+export interface ConfiguredCatalog extends Catalog {
+  /** The dead-man switch, called while every watch works; `null`: none is configured. */
+  watchdogUrl(): Promise<string | null>;
+}
+
 /** The products of the newest valid version of the configuration, each with its adapters. */
-export function createCatalog(options: CatalogOptions): Catalog {
+export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
   let seen: ConfigVersion | null = null;
-  let setups: readonly ProductSetup[] | null = null;
+  let inForce: InForce | null = null;
   let reading: Promise<ConfigVersion | null> | null = null;
 
-  async function newest(): Promise<readonly ProductSetup[]> {
+  async function newest(): Promise<InForce> {
     // Thousands of monitors ask at once: one answer serves them all.
     reading ??= within(patienceMs, 'the store', () => options.read()).finally(() => {
       reading = null;
@@ -51,9 +56,9 @@ export function createCatalog(options: CatalogOptions): Catalog {
       if (found !== null) take(found);
     } catch (error) {
       // A store that is down must not hold up a rollback.
-      if (setups === null) throw error;
+      if (inForce === null) throw error;
     }
-    if (setups !== null) return setups;
+    if (inForce !== null) return inForce;
     if (seen === null) throw new ConfigError('no configuration has been stored yet; load one with --config');
     throw configError(parseConfig(seen.source, { file: seen.file }).problems);
   }
@@ -62,27 +67,40 @@ export function createCatalog(options: CatalogOptions): Catalog {
     if (seen?.version === found.version && seen.source === found.source && seen.file === found.file) return;
     seen = found;
     const { config, problems } = parseConfig(found.source, { file: found.file });
-    if (config !== null && problems.length === 0) setups = setupsOf(config, found.version, options);
-    else options.stdout.write(rejection(found.version, setups, configError(problems)));
+    if (config !== null && problems.length === 0)
+      inForce = { config, setups: setupsOf(config, found.version, options) };
+    else options.stdout.write(rejection(found.version, inForce, configError(problems)));
   }
 
   return {
     async setup(key) {
-      const known = await newest();
-      const found = known.find(
+      const { setups } = await newest();
+      const found = setups.find(
         ({ product, environment }) => product === key.product && environment === key.environment,
       );
       if (found !== undefined) return found;
-      const names = known.map(productName).join(', ') || 'none';
+      const names = setups.map(productName).join(', ') || 'none';
       throw new Error(`unknown product ${productName(key)}; known: ${names}`);
     },
     async products() {
-      return (await newest()).map(({ product, environment }): ProductKey => ({ product, environment }));
+      return (await newest()).setups.map(
+        ({ product, environment }): ProductKey => ({ product, environment }),
+      );
+    },
+    async watchdogUrl() {
+      const { config } = await newest();
+      return known(config, config.data.rollback_policy?.notifications?.watchdog_url, options.env) ?? null;
     },
   };
 }
 
-function rejection(version: number, kept: readonly ProductSetup[] | null, error: ConfigError): string {
+/** The newest valid version. */
+interface InForce {
+  readonly config: Config;
+  readonly setups: readonly ProductSetup[];
+}
+
+function rejection(version: number, kept: InForce | null, error: ConfigError): string {
   const instead = kept === null ? '' : '; the version before it stays in force';
   return `version ${version} of the configuration is not valid${instead}:\n${error.message}\n`;
 }

@@ -1,17 +1,26 @@
 import type { NativeConnection } from '@temporalio/worker';
+import type { Logger } from 'pino';
 import type { Catalog } from '../activities/dependencies.ts';
 import type { Store } from '../adapters/store/store.ts';
 import { shortDuration } from '../domain/detection/verdict.ts';
-import { type DeploymentKey, type ProductKey, productName, rollbackWorkflowId } from '../domain/identity.ts';
-import type { Message } from '../domain/message.ts';
+import {
+  type DeploymentKey,
+  monitorWorkflowId,
+  type ProductKey,
+  productName,
+  rollbackWorkflowId,
+} from '../domain/identity.ts';
+import { type Message, timelineLinks } from '../domain/message.ts';
 
 export interface SweepOptions {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly connection: Pick<NativeConnection, 'workflowService'>;
   readonly namespace: string;
-  /** Called each minute while every watched deployment has a fresh tick. */
-  readonly watchdogUrl: () => string | null;
+  /** Called each minute while every watched deployment has a fresh tick; `null`: none is configured. */
+  readonly watchdogUrl: () => Promise<string | null>;
+  /** Namespace in the Temporal Web UI; `null`: not known. */
+  readonly temporalUi: string | null;
   readonly now?: () => number;
 }
 
@@ -112,7 +121,7 @@ export function createSweep(options: SweepOptions) {
       text,
       facts: [],
       commands: [],
-      links: [],
+      links: timelineLinks(options.temporalUi, monitorWorkflowId(key)),
       atMs: now(),
     };
     for (const channel of setup?.notifiers('everyone') ?? []) {
@@ -126,10 +135,24 @@ export function createSweep(options: SweepOptions) {
   }
 
   async function callWatchdog(): Promise<void> {
-    const url = options.watchdogUrl();
+    const url = await options.watchdogUrl().catch(() => null);
     if (url === null) return;
     await fetch(url, { method: 'POST', signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
   }
+}
+
+/** Sweeps now and then until the returned function is called; what was found goes to the log. */
+export function startSweeping(sweep: Sweep, logger: Logger, everyMs = 60_000): () => void {
+  const timer = setInterval(() => {
+    sweep.sweep().then(
+      (found) => {
+        for (const line of found) logger.warn(line);
+      },
+      (error: unknown) => logger.error({ error }, 'the sweep failed'),
+    );
+  }, everyMs);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 export type Sweep = ReturnType<typeof createSweep>;

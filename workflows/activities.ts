@@ -124,7 +124,7 @@ export function choosing(taskQueue: string) {
 
 /** Traffic is switched within 15 s or tried again, five times. */
 export function steering(taskQueue: string, summary: string) {
-  return proxyActivities<Pick<Activities, 'stopTraffic' | 'resumeTraffic' | 'describeTraffic'>>({
+  return proxyActivities<Pick<Activities, 'stopTraffic' | 'resumeTraffic' | 'describeState'>>({
     taskQueue,
     summary,
     heartbeatTimeout,

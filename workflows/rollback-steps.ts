@@ -393,13 +393,13 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
   }
 
   async function describe(): Promise<string> {
-    const traffic = await steering(settings.targetQueue, 'state of traffic')
-      .describeTraffic(input.key, services)
-      .catch((error) => `traffic state unknown: ${causeOf(error)}`);
+    const state = await steering(settings.targetQueue, 'what is live, and traffic')
+      .describeState(input.key, services)
+      .catch((error) => `live release and traffic state unknown: ${causeOf(error)}`);
     const done = restored
       ? `${releaseNames(restoredServices())} was restored and was healthy`
       : `${draft.incident.attempts} attempts to restore an older release`;
-    return `Done so far: ${done}. Now: ${traffic}.`;
+    return `Done so far: ${done}. Now: ${state}.`;
   }
 
   function restoredServices(): ServiceRelease[] {

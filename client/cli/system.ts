@@ -7,7 +7,7 @@ import { findConfigFile } from '../../config/find-config-file.ts';
 import { type Config, loadConfig, parseConfig } from '../../config/load.ts';
 import { watchConfigFile } from '../../config/watch-file.ts';
 import { controlQueue, watchQueue } from '../../domain/queues.ts';
-import { createCatalog } from '../../worker/catalog.ts';
+import { type ConfiguredCatalog, createCatalog } from '../../worker/catalog.ts';
 import { type CommonOptions, dataFolder } from './context.ts';
 
 /** Store, configuration and catalog of this process: what `up`, `doctor` and `rollback --direct` have in common. */
@@ -15,10 +15,9 @@ export interface System {
   readonly folder: string;
   readonly config: Config;
   readonly store: Store;
-  readonly catalog: Catalog;
+  readonly catalog: ConfiguredCatalog;
   /** What to mind, one line each. */
   readonly warnings: readonly string[];
-  watchdogUrl(): string | null;
   close(): Promise<void>;
 }
 
@@ -48,10 +47,6 @@ export async function openSystem(options: CommonOptions, role: PolicyRole): Prom
     store,
     catalog: catalogOver(() => policyFor(role, store, config), file, folder),
     warnings: warnings.map((warning) => `${warning.file}:${warning.line}: ${warning.message}`),
-    watchdogUrl: () => {
-      const url = config.data.rollback_policy?.notifications?.watchdog_url;
-      return url === undefined ? null : config.text(url, process.env);
-    },
     close: () => store.close(),
   };
 }
@@ -70,7 +65,7 @@ function catalogOver(
   read: () => Promise<{ version: number; source: string }>,
   file: string,
   folder: string,
-): Catalog {
+): ConfiguredCatalog {
   return createCatalog({
     read: async () => ({ ...(await read()), file }),
     env: process.env,

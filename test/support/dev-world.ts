@@ -111,7 +111,14 @@ async function build(folder: string, ends: (() => unknown)[]): Promise<Omit<DevW
   const told: Message[] = [];
   const setups = new Map<string, ProductSetup>();
   const catalog = catalogOf(setups);
-  const sweep = createSweep({ store, catalog, connection, namespace: 'default', watchdogUrl: () => null });
+  const sweep = createSweep({
+    store,
+    catalog,
+    connection,
+    namespace: 'default',
+    watchdogUrl: async () => null,
+    temporalUi: null,
+  });
   const token = 'a-token-for-tests';
   const api = await serveApi({
     connection,
@@ -131,7 +138,7 @@ async function build(folder: string, ends: (() => unknown)[]): Promise<Omit<DevW
     store,
     catalog,
     clock: { now: async () => Date.now() },
-    links: { ui: null, api: api.url },
+    temporalUi: null,
   };
   const workflowBundle = await bundleWorkflows();
   let workers: Worker[] = [];

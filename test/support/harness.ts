@@ -78,7 +78,7 @@ export async function createWorld(change: (policy: Policy) => Policy = (policy) 
   const dependencies: Dependencies = {
     store: breakable(store, setup),
     clock,
-    links: { ui: null, api: null },
+    temporalUi: 'http://temporal.example/namespaces/default',
     catalog: {
       products: async () => [product],
       setup: async (): Promise<ProductSetup> => ({

@@ -1,18 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
+import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Catalog, ProductSetup } from '../../activities/dependencies.ts';
 import { createWebhookNotifier } from '../../adapters/notify/webhook.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
 import { defaultPolicy } from '../../domain/policy.ts';
 import type { EmbeddedServer } from '../../worker/embedded-server.ts';
-import { createSweep, type Sweep } from '../../worker/sweep.ts';
+import { createSweep, type Sweep, startSweeping } from '../../worker/sweep.ts';
 import { startReceiver } from '../adapters/notify/receiver.ts';
 import { aDeployment, aTick, aWatch, shop } from '../adapters/store/builders.ts';
-import { afterwards, cleanUp, temporaryFolder } from '../adapters/temporary.ts';
+import { afterwards, cleanUp, eventually, temporaryFolder } from '../adapters/temporary.ts';
 import { startDevServer } from '../support/dev-world.ts';
 
 const minute = 60_000;
@@ -60,7 +62,8 @@ describe('the sweep', { timeout: 30_000 }, () => {
       catalog,
       connection: temporal,
       namespace: 'default',
-      watchdogUrl: () => `${receiver.origin}${watchdog}`,
+      watchdogUrl: async () => `${receiver.origin}${watchdog}`,
+      temporalUi: 'http://temporal.example/namespaces/default',
       now: () => nowMs,
     });
   }
@@ -102,6 +105,7 @@ describe('the sweep', { timeout: 30_000 }, () => {
     expect(await sweep.sweep()).toEqual([]);
     expect(alerts()).toHaveLength(1);
     expect(alerts()[0]).toContain('Stale rollback cleared: missing');
+    expect(alerts()[0]).toContain('http://temporal.example/namespaces/default/workflows/monitor%2Fmissing');
   });
 
   it('clears a row whose rollback has ended', async () => {
@@ -182,6 +186,17 @@ describe('the sweep', { timeout: 30_000 }, () => {
     await look('build-1', nowMs);
     await sweep.sweep();
     expect(posted('/watchdog')).toHaveLength(2);
+  });
+
+  it('goes on by itself until it is stopped', async () => {
+    await aHeldRow('inc-1', 'shop', nowMs - 2 * minute);
+    const stop = startSweeping(sweep, pino({ level: 'silent' }), 50);
+    afterwards(stop);
+    await eventually(async () => (await store.products.read(shop)).rollback === null);
+    stop();
+    const calls = posted('/watchdog').length;
+    await sleep(200);
+    expect(posted('/watchdog').length - calls).toBeLessThanOrEqual(1);
   });
 
   it('goes on when the watchdog or a channel does not answer, and tells again later', async () => {

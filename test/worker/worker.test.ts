@@ -41,10 +41,9 @@ describe('a worker’s metrics page', () => {
       store,
       catalog,
       logger,
-      links: { ui: null, api: null },
+      temporalUi: null,
       metrics: { host: '127.0.0.1', port: 0, sdkMetricsPort },
-      watchdogUrl: () => null,
-      sweepEveryMs: 50,
+      sweep: { staleWatches: async () => [] },
     });
     ends.push(() => worker.stop());
   });
@@ -103,16 +102,6 @@ describe('a worker’s metrics page', () => {
 
   it('answers 404 beside /metrics', async () => {
     expect((await fetch(`http://127.0.0.1:${worker.metricsPort}/`)).status).toBe(404);
-  });
-
-  it('sweeps by itself', async () => {
-    await store.products.change({ ...shop, product: 'stale' }, (row) => ({
-      ...row,
-      rollback: { id: 'inc-2', deployment: 'build-1', sinceMs: 0 },
-    }));
-    await eventually(
-      async () => (await store.products.read({ ...shop, product: 'stale' })).rollback === null,
-    );
   });
 });
 

@@ -119,7 +119,15 @@ describe('rollback', () => {
         ?.commands.map((entry) => entry.command)
         .join('\n'),
     ).toContain(`temporal workflow signal --workflow-id ${rollbackWorkflowId(product)} --name retry`);
-    expect(notices()[0]?.text).toContain('in maintenance');
+    expect(notices()[0]?.text).toMatch(
+      /Done so far: 3 attempts to restore an older release\. Now: web: v2 is live \(\d of \d instances running\), in maintenance\.$/,
+    );
+    expect(notices()[0]?.links).toEqual([
+      {
+        label: 'Timeline',
+        url: expect.stringContaining('/namespaces/default/workflows/rollback%2Fshop%2Fproduction/'),
+      },
+    ]);
     await world.rollbackHandle().signal(commandSignals.acknowledge, { by: 'Ben' });
     await world.pass(25 * minuteMs);
     expect(notices()).toHaveLength(3);

@@ -5,7 +5,7 @@ import { connectTemporal, type Temporal } from '../../../worker/connect-temporal
 import { freePort } from '../../../worker/free-port.ts';
 import { installRuntime } from '../../../worker/runtime.ts';
 import { type RunningWorker, startWorker } from '../../../worker/start-worker.ts';
-import { createSweep } from '../../../worker/sweep.ts';
+import { createSweep, type Sweep, startSweeping } from '../../../worker/sweep.ts';
 import { type RunningApi, readOrMakeToken, serveApi } from '../../api/serve.ts';
 import { apiFile, type CommonOptions, tokenFile } from '../context.ts';
 import { CommandFailure, exitCode } from '../exit-codes.ts';
@@ -36,13 +36,20 @@ export async function up(_args: string[], options: Options): Promise<void> {
     say,
   });
   const temporalUi = temporal.uiUrl === null ? null : `${temporal.uiUrl}/namespaces/${temporal.namespace}`;
-  const api = roles.api ? await runApi(system, temporal, temporalUi, options) : null;
+  const sweep = createSweep({
+    ...system,
+    ...temporal,
+    temporalUi,
+    watchdogUrl: () => system.catalog.watchdogUrl(),
+  });
+  const api = roles.api ? await runApi(system, temporal, temporalUi, sweep, options) : null;
   const worker = roles.worker
     ? await startWorker({
         ...temporal,
         ...system,
         logger,
-        links: { ui: temporalUi, api: api?.url ?? null },
+        temporalUi,
+        sweep,
         metrics: {
           host: options.host,
           port: await freePort(port(options.metricsPort, '--metrics-port')),
@@ -51,10 +58,13 @@ export async function up(_args: string[], options: Options): Promise<void> {
         ...(options.group === undefined ? {} : { group: options.group }),
       })
     : null;
+  // Both API and central workers: where every worker is gone, the API still tells people.
+  const stopSweeping = options.group === undefined ? startSweeping(sweep, logger) : () => undefined;
   const stopReloading = roles.api ? reloadOnChange(system, logger) : () => undefined;
   await announce(system, temporal, temporalUi, api, worker);
   await untilToldToStop(worker);
   say('stopping; monitors go on when it is started again');
+  stopSweeping();
   stopReloading();
   await api?.close();
   await worker?.stop();
@@ -73,9 +83,9 @@ async function runApi(
   system: System,
   temporal: Temporal,
   temporalUi: string | null,
+  sweep: Sweep,
   options: Options,
 ): Promise<RunningApi> {
-  const sweep = createSweep({ ...system, ...temporal });
   return serveApi({
     ...temporal,
     ...system,
