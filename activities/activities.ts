@@ -1,6 +1,7 @@
 import { createBeginRollbackActivities } from './begin-rollback.ts';
 import { createConcludeActivities } from './conclude-rollback.ts';
 import type { Dependencies } from './dependencies.ts';
+import { createEvidenceActivities } from './evidence.ts';
 import { createMonitorActivities } from './monitor.ts';
 import { createPostMortemActivities } from './post-mortem.ts';
 import { createTargetActivities } from './target.ts';
@@ -26,6 +27,7 @@ export function createReachActivities(dependencies: Dependencies) {
     ...createTargetActivities(dependencies),
     ...createTrafficActivities(dependencies),
     ...createVerifyActivities(dependencies),
+    ...createEvidenceActivities(dependencies),
   };
 }
 

@@ -3,13 +3,11 @@ import { type Baseline, baselineMetrics } from '../domain/baseline.ts';
 import type { DeploymentOrigin, DeploymentStatus, Outcome, ServiceRelease } from '../domain/deployment.ts';
 import { shortNumber } from '../domain/detection/verdict.ts';
 import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
-import { liveReleases } from '../domain/live.ts';
 import type { Pause } from '../domain/product-row.ts';
 import type { RollbackPlan } from '../domain/rollback.ts';
 import type { TimelineEntry } from '../domain/timeline.ts';
 import type { Dependencies } from './dependencies.ts';
 import { readRollbackPlan } from './rollback-plan.ts';
-import { serviceSetup } from './service-setup.ts';
 
 export interface MonitoredDeployment {
   readonly key: DeploymentKey;
@@ -79,15 +77,14 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
     },
 
     /** Registers what is live as a deployment of its own: somebody changed it by hand. `null` when nothing else is live. */
-    async registerObserved(deployment: MonitoredDeployment): Promise<MonitoredDeployment | null> {
-      const setup = await catalog.setup(deployment.key);
-      const services = await Promise.all(
-        deployment.services.map(async ({ service, release }) => {
-          const live = await serviceSetup(setup, service).target.live(service, AbortSignal.timeout(30_000));
-          const stranger = liveReleases(live).find((found) => found !== release);
-          return { service, release: stranger ?? release };
-        }),
-      );
+    async registerObserved(
+      deployment: MonitoredDeployment,
+      live: Readonly<Record<string, readonly string[]>>,
+    ): Promise<MonitoredDeployment | null> {
+      const services = deployment.services.map(({ service, release }) => ({
+        service,
+        release: live[service]?.find((found) => found !== release) ?? release,
+      }));
       if (services.every((entry, i) => entry.release === deployment.services[i]?.release)) return null;
       const nowMs = await clock.now();
       const observed: MonitoredDeployment = {

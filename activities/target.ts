@@ -51,6 +51,12 @@ export function createTargetActivities({ catalog }: Dependencies) {
       return { kind: 'chosen', moves };
     },
 
+    /** The releases that are live, by service. */
+    async readLive(key: ProductKey, services: string[]): Promise<Record<string, string[]>> {
+      const entries = services.map(async (service) => [service, liveReleases(await look(key, service))]);
+      return Object.fromEntries(await Promise.all(entries)) as Record<string, string[]>;
+    },
+
     async restore(input: StepInput): Promise<StepResult> {
       return compareThen(input, async (step) => {
         const { target } = serviceSetup(await catalog.setup(input.key), input.move.service);

@@ -33,6 +33,17 @@ export interface IncidentReport {
   readonly timeline: readonly string[];
 }
 
+/** What is collected where the hosts can be reached. */
+export interface Evidence {
+  readonly changes: readonly ChangeSet[];
+  readonly logs: {
+    readonly lines: readonly string[];
+    readonly total: number;
+    /** Where the rest is, or why there is nothing. */
+    readonly reference: string;
+  };
+}
+
 export interface Impact {
   /** `unknown` where the metrics do not tell; never invented. */
   readonly affected_users: number | 'unknown';

@@ -77,7 +77,7 @@ export function joinRollback(
  * minute share their first characters: the random end is taken.
  */
 export function incidentId(product: string, startedAt: string, runId: string): string {
-  return `inc-${startedAt.slice(0, 10)}-${product.slice(0, 35)}-${runId.replaceAll('-', '').slice(-10)}`;
+  return `inc-${startedAt.slice(0, 10)}-${product.slice(0, 32)}-${runId.replaceAll('-', '').slice(-10)}`;
 }
 
 /** What a step found when it compared before acting. */

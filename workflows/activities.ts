@@ -122,6 +122,18 @@ export function choosing(taskQueue: string) {
   });
 }
 
+/** What is live, for a deployment that somebody made by hand. */
+export function looking(taskQueue: string) {
+  return proxyActivities<Pick<Activities, 'readLive'>>({
+    taskQueue,
+    summary: 'what is live',
+    heartbeatTimeout,
+    startToCloseTimeout: '30s',
+    scheduleToCloseTimeout: '10m',
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 30 },
+  });
+}
+
 /** Traffic is switched within 15 s or tried again, five times. */
 export function steering(taskQueue: string, summary: string) {
   return proxyActivities<Pick<Activities, 'stopTraffic' | 'resumeTraffic' | 'describeState'>>({
@@ -134,7 +146,20 @@ export function steering(taskQueue: string, summary: string) {
   });
 }
 
-/** Collecting evidence may take its time; the rollback is over. */
+/** Logs and changes, where the hosts can be reached; the report does not wait for them for ever. */
+export function collecting(taskQueue: string) {
+  return proxyActivities<Pick<Activities, 'collectEvidence'>>({
+    taskQueue,
+    summary: 'logs and changes',
+    scheduleToStartTimeout: '2m',
+    heartbeatTimeout,
+    startToCloseTimeout: '2m',
+    scheduleToCloseTimeout: '10m',
+    retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 10 },
+  });
+}
+
+/** Writing it up may take its time; the rollback is over. */
 export const investigating = proxyActivities<Pick<Activities, 'writeReport' | 'openIssue' | 'recordReview'>>({
   taskQueue: controlQueue,
   heartbeatTimeout,

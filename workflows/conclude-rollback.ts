@@ -2,26 +2,16 @@ import {
   allHandlersFinished,
   condition,
   getExternalWorkflowHandle,
-  ParentClosePolicy,
   type SignalDefinition,
-  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
 import { monitorWorkflowId } from '../domain/identity.ts';
 import type { Standing } from '../domain/last-known-good.ts';
-import { controlQueue } from '../domain/queues.ts';
 import { records } from './activities.ts';
-import {
-  type MonitorInput,
-  type RollbackInput,
-  type RollbackResult,
-  releasedSignal,
-  rollbackEndedSignal,
-} from './messages.ts';
-import type { monitorDeployment } from './monitor-deployment.ts';
+import { type RollbackInput, type RollbackResult, releasedSignal, rollbackEndedSignal } from './messages.ts';
 import type { RollbackSteps, StepsEnd, StepTools } from './rollback-steps.ts';
-import { workflowMemo } from './start-options.ts';
+import { startMonitor, watchStranger } from './watch-stranger.ts';
 
 export type Ending = Exclude<StepsEnd, { kind: 'trouble' }>;
 
@@ -60,15 +50,21 @@ export async function concludeRollback(
     standings: standingsOf(input, end, incident.id, steps),
     incident,
   });
-  if (restored !== null)
-    await startMonitor({ ...restored, key: restored, searchAttributes: input.searchAttributes });
+  if (restored !== null) {
+    const { services, origin, deployedAtMs } = restored;
+    const key = { ...input.key, deployment: restored.deployment };
+    await startMonitor({ key, services, origin, deployedAtMs, searchAttributes: input.searchAttributes });
+  }
   if (newcomer !== null) {
     await getExternalWorkflowHandle(monitorWorkflowId({ ...input.key, deployment: newcomer.deployment }))
       .signal(releasedSignal)
       .catch(() => undefined);
   }
   if (end.kind === 'changed_outside' || (end.kind === 'superseded' && newcomer === null))
-    await watchStranger(input);
+    await watchStranger(
+      { ...input, origin: 'reported', deployedAtMs: 0 },
+      { ...input, targetQueue: steps.targetQueue },
+    );
   return finish(
     input,
     { deployment: input.key.deployment, outcome, reason: end.reason, incident: incident.id },
@@ -139,7 +135,7 @@ function restoredMonitor(
   if (!isLive || inbox.moves === null) return null;
   return {
     ...input.key,
-    deployment: `rollback-${draft.incident.id.slice('inc-'.length)}`.slice(0, 63),
+    deployment: `rollback-${draft.incident.id.slice('inc-'.length)}`,
     services: inbox.moves.map((move) => ({ service: move.service, release: move.to })).reverse(),
     origin: 'rollback' as const,
     deployedAtMs: draft.incident.trafficResumedAtMs ?? nowMs,
@@ -165,32 +161,4 @@ function standingFor(end: Ending, steps: RollbackSteps): Standing | null {
   if (end.kind === 'left') return 'held';
   if (end.kind === 'superseded') return steps.restored() ? 'held' : null;
   return null;
-}
-
-async function startMonitor(args: MonitorInput): Promise<void> {
-  await startChild<typeof monitorDeployment>('monitorDeployment', {
-    workflowId: monitorWorkflowId(args.key),
-    taskQueue: controlQueue,
-    args: [
-      {
-        key: pickKey(args),
-        services: args.services,
-        origin: args.origin,
-        deployedAtMs: args.deployedAtMs,
-        searchAttributes: args.searchAttributes,
-      },
-    ],
-    parentClosePolicy: ParentClosePolicy.ABANDON,
-    ...workflowMemo('monitor', args),
-  });
-}
-
-function pickKey({ key }: MonitorInput): MonitorInput['key'] {
-  return { product: key.product, environment: key.environment, deployment: key.deployment };
-}
-
-/** What somebody made live by hand is registered as a deployment of its own, and watched. */
-async function watchStranger(input: RollbackInput): Promise<void> {
-  const stranger = await records.registerObserved({ ...input, origin: 'reported', deployedAtMs: 0 });
-  if (stranger !== null) await startMonitor({ ...stranger, searchAttributes: input.searchAttributes });
 }

@@ -14,7 +14,7 @@ import type { MonitoredDeployment, MonitorSettings } from '../activities/monitor
 import type { WatchResult } from '../activities/watch.ts';
 import type { Edge } from '../domain/conditions.ts';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
-import { monitorWorkflowId, productName, rollbackWorkflowId } from '../domain/identity.ts';
+import { productName, rollbackWorkflowId } from '../domain/identity.ts';
 import { controlQueue } from '../domain/queues.ts';
 import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
 import { clockTime } from '../domain/timeline.ts';
@@ -33,6 +33,7 @@ import { createPresence } from './presence.ts';
 import type { rollback } from './rollback.ts';
 import { workflowMemo } from './start-options.ts';
 import { createTeller } from './teller.ts';
+import { watchStranger } from './watch-stranger.ts';
 
 /** Watches one deployment for 24 hours, hands a bad one to the rollback workflow, and says how it ended. */
 export async function monitorDeployment(input: MonitorInput): Promise<MonitorResult> {
@@ -289,20 +290,13 @@ function createMonitor(input: MonitorInput) {
   }
 
   async function changedOutside(): Promise<MonitorResult | null> {
-    const stranger = await records.registerObserved(deployment);
+    const stranger = await watchStranger(deployment, { ...input, targetQueue: plan.settings.targetQueue });
     if (stranger === null) return null;
     const what = `Somebody changed what is live by hand: ${releaseNames(stranger.services)} instead of ${releaseNames(input.services)}`;
     teller.tell('owner', {
       severity: 'warning',
       title: `Changed outside: ${productName(input.key)}`,
       text: what,
-    });
-    await startChild(monitorDeployment, {
-      workflowId: monitorWorkflowId(stranger.key),
-      taskQueue: controlQueue,
-      args: [{ ...stranger, searchAttributes: input.searchAttributes }],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      ...workflowMemo('monitor', { ...stranger, searchAttributes: input.searchAttributes }),
     });
     return finish('changed_outside', what);
   }

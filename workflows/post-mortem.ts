@@ -1,7 +1,7 @@
 import { allHandlersFinished, condition, setHandler, workflowInfo } from '@temporalio/workflow';
 import { productName } from '../domain/identity.ts';
 import type { Incident } from '../domain/incident.ts';
-import { investigating } from './activities.ts';
+import { collecting, investigating } from './activities.ts';
 import { createJournal } from './journal.ts';
 import { type Answer, type ReviewCommand, reviewSignal, reviewUpdate, statusQuery } from './messages.ts';
 import { createPresence } from './presence.ts';
@@ -10,6 +10,8 @@ import { createTeller } from './teller.ts';
 
 export interface PostMortemInput {
   readonly incident: Incident;
+  /** Where logs and changes can be read. */
+  readonly targetQueue: string;
   readonly searchAttributes: boolean;
 }
 
@@ -23,7 +25,8 @@ export interface PostMortemResult {
 const reminderHours = [24, 72, 168];
 
 /** Collects what happened, guesses the cause, opens the issue, assigns it, and waits for the owner's review. */
-export async function postMortem({ incident, searchAttributes }: PostMortemInput): Promise<PostMortemResult> {
+export async function postMortem(input: PostMortemInput): Promise<PostMortemResult> {
+  const { incident, searchAttributes } = input;
   const presence = createPresence(searchAttributes);
   const journal = createJournal(incident, workflowInfo().runId, presence, incident.id);
   const teller = createTeller(incident, workflowInfo().runId, journal);
@@ -49,6 +52,9 @@ export async function postMortem({ incident, searchAttributes }: PostMortemInput
   return { incident: incident.id, issue, review };
 
   async function investigate(): Promise<string> {
+    await collecting(input.targetQueue)
+      .collectEvidence(incident)
+      .catch((error) => journal.note('failed', `Logs and changes could not be collected: ${causeOf(error)}`));
     try {
       const written = await investigating.writeReport(incident);
       journal.note('post_mortem', `Root cause (hypothesis): ${written.hypothesis}`);

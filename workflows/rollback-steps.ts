@@ -56,6 +56,7 @@ export function createRollbackSteps(input: RollbackInput, settings: RollbackSett
     othersAreLive,
     steerTraffic,
     describe,
+    targetQueue: settings.targetQueue,
     resume(carry: RollbackCarry): void {
       moves = carry.moves;
       trafficStopped = carry.trafficStopped;

@@ -56,7 +56,7 @@ function createRollback(input: RollbackInput) {
       draft.set(soFar(end));
       // Nothing was done and nobody is asked: then there is nothing to write up.
       if (draft.incident.attempts > 0 || end.kind === 'trouble')
-        await startPostMortem(input, draft.incident, journal);
+        await startPostMortem(input, draft.incident, plan.settings.targetQueue, journal);
     } else {
       resumeFrom(carry);
       end = { kind: 'trouble', trouble: carry.trouble };

@@ -12,13 +12,14 @@ import { workflowMemo } from './start-options.ts';
 export async function startPostMortem(
   input: RollbackInput,
   incident: Incident,
+  targetQueue: string,
   journal: Journal,
 ): Promise<void> {
   try {
     await startChild<typeof postMortem>('postMortem', {
       workflowId: postMortemWorkflowId(incident.id),
       taskQueue: controlQueue,
-      args: [{ incident, searchAttributes: input.searchAttributes }],
+      args: [{ incident, targetQueue, searchAttributes: input.searchAttributes }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
       ...workflowMemo('post-mortem', input),
     });

@@ -9,16 +9,17 @@ export interface FolderIssuesOptions {
   readonly folder: string;
 }
 
-/** Issues as Markdown files, one per incident, for teams without a tracker. */
+/** Issues as Markdown files with their JSON beside them, one pair per incident, for teams without a tracker. */
 export function createFolderIssues({ folder }: FolderIssuesOptions): IssueTracker {
   return {
     name: 'folder',
     async open(issue, signal) {
       signal.throwIfAborted();
-      const path = resolve(join(folder, `${fileName(issue.incident)}.md`));
+      const path = resolve(join(folder, fileName(issue.incident)));
       await mkdir(folder, { recursive: true });
-      await createFile(path, markdown(issue));
-      return opened(path);
+      await createFile(`${path}.json`, `${JSON.stringify(issue.document, null, 2)}\n`);
+      await createFile(`${path}.md`, markdown(issue));
+      return opened(`${path}.md`);
     },
   };
 }

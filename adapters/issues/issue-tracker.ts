@@ -4,6 +4,8 @@ export interface NewIssue {
   readonly title: string;
   /** Markdown. */
   readonly body: string;
+  /** The same for programs, kept beside the text where the tracker can; JSON. */
+  readonly document: unknown;
   readonly labels: readonly string[];
   readonly assignees: readonly string[];
 }

@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Incident } from '../../domain/incident.ts';
+import type { Evidence } from '../../domain/post-mortem.ts';
 import { scope } from './products.ts';
 import type { Database } from './schema.ts';
 import type { Run } from './store.ts';
@@ -21,6 +22,8 @@ export interface IncidentRecords {
   list(filter: IncidentFilter): Promise<Incident[]>;
   saveReport(id: string, report: unknown): Promise<void>;
   readReport(id: string): Promise<unknown>;
+  saveEvidence(id: string, evidence: Evidence): Promise<void>;
+  readEvidence(id: string): Promise<Evidence | null>;
 }
 
 export function createIncidentRecords(db: Kysely<Database>, run: Run): IncidentRecords {
@@ -47,24 +50,32 @@ export function createIncidentRecords(db: Kysely<Database>, run: Run): IncidentR
         const rows = await query.orderBy('opened_at_ms', 'desc').limit(filter.limit).execute();
         return rows.map((row) => JSON.parse(row.document) as Incident);
       }),
-    saveReport: (id, report) =>
-      run(async () => {
-        await db
-          .updateTable('incidents')
-          .set({ report: JSON.stringify(report) })
-          .where('id', '=', id)
-          .execute();
-      }),
-    readReport: (id) =>
-      run(async () => {
-        const found = await db
-          .selectFrom('incidents')
-          .select('report')
-          .where('id', '=', id)
-          .executeTakeFirst();
-        return found?.report ? (JSON.parse(found.report) as unknown) : null;
-      }),
+    saveReport: (id, report) => run(() => saveDocument(db, id, 'report', report)),
+    readReport: (id) => run(() => readDocument(db, id, 'report')),
+    saveEvidence: (id, evidence) => run(() => saveDocument(db, id, 'evidence', evidence)),
+    readEvidence: (id) => run(async () => (await readDocument(db, id, 'evidence')) as Evidence | null),
   };
+}
+
+type DocumentColumn = 'report' | 'evidence';
+
+async function saveDocument(
+  db: Kysely<Database>,
+  id: string,
+  column: DocumentColumn,
+  document: unknown,
+): Promise<void> {
+  await db
+    .updateTable('incidents')
+    .set({ [column]: JSON.stringify(document) })
+    .where('id', '=', id)
+    .execute();
+}
+
+async function readDocument(db: Kysely<Database>, id: string, column: DocumentColumn): Promise<unknown> {
+  const found = await db.selectFrom('incidents').select(column).where('id', '=', id).executeTakeFirst();
+  const text = found?.[column];
+  return text ? (JSON.parse(text) as unknown) : null;
 }
 
 async function save(db: Kysely<Database> | Transaction<Database>, incident: Incident): Promise<void> {

@@ -124,5 +124,10 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
           .execute();
       },
     },
+    '0002_evidence': {
+      async up(db) {
+        await db.schema.alterTable('incidents').addColumn('evidence', 'text').execute();
+      },
+    },
   };
 }

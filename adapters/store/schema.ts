@@ -60,6 +60,7 @@ export interface Database {
     opened_at_ms: number;
     document: Json;
     report: string | null;
+    evidence: string | null;
   };
   policies: { version: Generated<number>; digest: string; source: string; at_ms: number };
   notices: { key: string; channel: string; sent_at_ms: number };

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Runtime, type Worker, type WorkflowBundle } from '@temporalio/worker';
-import type { Clock, Dependencies, ProductSetup } from '../../activities/dependencies.ts';
+import type { Clock, Dependencies, ProductSetup, ServiceSetup } from '../../activities/dependencies.ts';
 import { createFolderIssues } from '../../adapters/issues/folder-issues.ts';
+import type { LogSource } from '../../adapters/logs/log-source.ts';
 import type { Notifier } from '../../adapters/notify/notifier.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
 import type { DeploymentOrigin } from '../../domain/deployment.ts';
@@ -43,6 +44,8 @@ export interface World {
   haveGood(release: string, deployment?: string): Promise<void>;
   /** Deploys a release and starts its monitor, as a pipeline does through the API. */
   deploy(release: string, options?: { deployment?: string; origin?: DeploymentOrigin }): Promise<Deployed>;
+  /** Starts a worker of the product's group; returns what stops it. */
+  startGroup(): Promise<() => void>;
   /** Lets virtual time pass. */
   pass(ms: number): Promise<void>;
   /** Lets time pass in small steps until something is so; fails after `withinMs` of virtual time. */
@@ -58,7 +61,10 @@ export interface Deployed {
 }
 
 /** A whole system in virtual time: real Temporal test server, real store, real workers, a scripted service. */
-export async function createWorld(change: (policy: Policy) => Policy = (policy) => policy): Promise<World> {
+export async function createWorld(
+  change: (policy: Policy) => Policy = (policy) => policy,
+  group?: string,
+): Promise<World> {
   bundle ??= bundleWorkflows();
   const workflowBundle = await bundle;
   const environment = await startTimeSkipping();
@@ -75,7 +81,9 @@ export async function createWorld(change: (policy: Policy) => Policy = (policy) 
       told.push(message);
     },
   };
-  const dependencies: Dependencies = {
+  const reachable = { service: 'web', ...service, logs: logsOf(service), changes: null };
+  const queue = (name: string) => (group === undefined ? name : `${name}/${group}`);
+  const dependenciesWith = (web: ServiceSetup): Dependencies => ({
     store: breakable(store, setup),
     clock,
     temporalUi: 'http://temporal.example/namespaces/default',
@@ -85,19 +93,32 @@ export async function createWorld(change: (policy: Policy) => Policy = (policy) 
         ...product,
         ...setup,
         owner: 'Ana',
-        services: [{ service: 'web', ...service, logs: null, changes: null }],
+        services: [web],
         notifiers: () => [channel],
         issues: null,
         incidentsFolder: createFolderIssues({ folder: join(folder, 'incidents') }),
         assigneesFor: () => ({ assignees: [], labels: [], role: 'Support Engineer' }),
-        targetQueue: controlQueue,
-        watchQueue,
+        targetQueue: queue(controlQueue),
+        watchQueue: queue(watchQueue),
       }),
     },
+  });
+  const workers: Worker[] = [];
+  const running: Promise<void>[] = [];
+  const start = async (web: ServiceSetup, workerGroup?: string) => {
+    const options = { connection: environment.nativeConnection, namespace: 'default', workflowBundle };
+    const dependencies = dependenciesWith(web);
+    const made = await createWorkers({
+      ...options,
+      dependencies,
+      ...(workerGroup ? { group: workerGroup } : {}),
+    });
+    workers.push(...made);
+    running.push(...made.map((worker) => worker.run()));
+    return () => made.forEach(stop);
   };
-  const { nativeConnection: connection } = environment;
-  const workers = await createWorkers({ connection, namespace: 'default', dependencies, workflowBundle });
-  const running = workers.map((worker) => worker.run());
+  // Where a group is named, the central worker cannot reach the service.
+  await start(group === undefined ? reachable : outOfReach('web'));
 
   return {
     environment,
@@ -121,6 +142,7 @@ export async function createWorld(change: (policy: Policy) => Policy = (policy) 
         options.origin ?? 'reported',
       );
     },
+    startGroup: () => start(reachable, group),
     pass: (ms) => environment.sleep(ms),
     async until(what, isSo, withinMs = hourMs) {
       const endMs = (await now()) + withinMs;
@@ -141,6 +163,31 @@ export async function createWorld(change: (policy: Policy) => Policy = (policy) 
       await environment.teardown();
       await rm(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** What a log file of the service would say. */
+function logsOf(service: ScriptedService): LogSource {
+  return {
+    excerpt: async ({ release }) => ({
+      lines: [`${release}: connection pool exhausted`],
+      total: 1,
+      reference: `web.log, ${service.calls.length} steps later`,
+    }),
+  };
+}
+
+/** A service on hosts that this worker does not reach. */
+function outOfReach(service: string): ServiceSetup {
+  const fail = () => Promise.reject(new Error('this worker does not reach the hosts'));
+  return {
+    service,
+    target: { live: fail, restorable: fail, restore: fail, restart: fail },
+    metrics: { measure: fail },
+    probe: { probe: fail },
+    traffic: { state: fail, stop: fail, resume: fail },
+    logs: { excerpt: fail },
+    changes: null,
   };
 }
 

@@ -14,7 +14,7 @@ describeIssueTracker('a folder', async () => {
     tracker: createFolderIssues({ folder }),
     secrets: [],
     async issues() {
-      const names = await readdir(folder).catch(() => []);
+      const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.md'));
       const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
       return texts.map((body) => ({ title: /^# (.*)/.exec(body)?.[1] ?? '', body }));
     },
@@ -34,7 +34,13 @@ describe('issues in a folder', () => {
     await writeFile(reference, 'reviewed');
     await tracker.open(anIssue(), signal);
     expect(await readFile(reference, 'utf8')).toBe('reviewed');
-    expect(await readdir(folder)).toEqual(['inc-2026-03-01-shop.md']);
+    expect((await readdir(folder)).toSorted()).toEqual([
+      'inc-2026-03-01-shop.json',
+      'inc-2026-03-01-shop.md',
+    ]);
+    expect(JSON.parse(await readFile(join(folder, 'inc-2026-03-01-shop.json'), 'utf8'))).toEqual(
+      anIssue().document,
+    );
     await rm(folder, { recursive: true });
   });
 });

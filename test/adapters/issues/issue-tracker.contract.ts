@@ -18,6 +18,7 @@ export function anIssue(over: Partial<NewIssue> = {}): NewIssue {
     incident: 'inc-2026-03-01-shop',
     title: 'Rolled back shop v1.2.3: error rate',
     body: '## What happened\n\nerrors 5.2/min\n',
+    document: { incident: 'inc-2026-03-01-shop', reason: 'errors 5.2/min' },
     labels: ['incident', 'severity:critical'],
     assignees: [],
     ...over,

@@ -435,6 +435,18 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         expect(await store.incidents.readReport('inc-1')).toEqual({ hypothesis: 'a new query' });
       });
 
+      it('keep the evidence beside the report', async () => {
+        await store.incidents.save(anIncident('inc-1'));
+        expect(await store.incidents.readEvidence('inc-1')).toBeNull();
+        const evidence = {
+          changes: [],
+          logs: { lines: ['pool exhausted'], total: 812, reference: 'web.log' },
+        };
+        await store.incidents.saveEvidence('inc-1', evidence);
+        await store.incidents.saveReport('inc-1', { hypothesis: 'a new query' });
+        expect(await store.incidents.readEvidence('inc-1')).toEqual(evidence);
+      });
+
       it('are null where nobody knows them, and so are their reports', async () => {
         expect(await store.incidents.read('inc-9')).toBeNull();
         expect(await store.incidents.readReport('inc-9')).toBeNull();
