@@ -3,6 +3,7 @@ import { type Baseline, baselineMetrics } from '../domain/baseline.ts';
 import type { DeploymentOrigin, DeploymentStatus, Outcome, ServiceRelease } from '../domain/deployment.ts';
 import { shortNumber } from '../domain/detection/verdict.ts';
 import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
+import { standingWarnings } from '../domain/last-known-good.ts';
 import type { Pause } from '../domain/product-row.ts';
 import type { RollbackPlan } from '../domain/rollback.ts';
 import type { TimelineEntry } from '../domain/timeline.ts';
@@ -25,6 +26,8 @@ export interface MonitorSettings {
   readonly checkIntervalMs: number;
   readonly watchQueue: string;
   readonly plan: RollbackPlan;
+  /** What the owner should know of these releases. */
+  readonly warnings: readonly string[];
 }
 
 export function createMonitorActivities({ store, catalog, clock }: Dependencies) {
@@ -42,6 +45,10 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
         checkIntervalMs: monitoring.checkIntervalMs,
         watchQueue: setup.watchQueue,
         plan: await readRollbackPlan(store, setup, deployment),
+        warnings:
+          deployment.origin === 'reported'
+            ? standingWarnings(deployment.services, await store.releases.list(deployment.key))
+            : [],
       };
     },
 

@@ -1,4 +1,4 @@
-import { type Deployment, releaseOf } from './deployment.ts';
+import { type Deployment, releaseOf, type ServiceRelease } from './deployment.ts';
 import { shortDuration } from './detection/verdict.ts';
 
 /** What people or earlier rollbacks decided about a release. */
@@ -77,4 +77,18 @@ function assess(
     good: false,
     reason: `served only ${shortDuration(servedMs)} of observed, breach-free traffic, ${shortDuration(goodAfterMs)} needed`,
   };
+}
+
+/** Sentences for the owner of a deployment whose release was judged before: it is watched all the same. */
+export function standingWarnings(
+  services: readonly ServiceRelease[],
+  standings: readonly ReleaseStanding[],
+): string[] {
+  return services.flatMap(({ service, release }) => {
+    const standing = standings.find((entry) => entry.service === service && entry.release === release);
+    if (standing === undefined || standing.standing === 'good') return [];
+    return [
+      `${release} of ${service} is ${standing.standing} (${standing.reason}); it is watched all the same`,
+    ];
+  });
 }

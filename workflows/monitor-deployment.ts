@@ -79,6 +79,7 @@ function createMonitor(input: MonitorInput) {
     settings = await records.beginMonitor(deployment);
     plan = settings.plan;
     blind.use(plan.settings);
+    if (input.carry === undefined) for (const text of settings.warnings) warnOwner(text);
     if (settings.status === 'ended')
       return { outcome: 'superseded', reason: 'this deployment has ended already' };
     if (settings.status === 'waiting' && input.carry === undefined) await waitForRelease();
@@ -87,6 +88,15 @@ function createMonitor(input: MonitorInput) {
       if (ended !== null) return ended;
       await continueWhenLong();
     }
+  }
+
+  function warnOwner(text: string): void {
+    journal.note('alert', text);
+    teller.tell('owner', {
+      severity: 'warning',
+      title: `Deployed with a warning: ${productName(input.key)}`,
+      text,
+    });
   }
 
   /** One segment of the watch, or what interrupts it. */

@@ -5,6 +5,8 @@ import { openStore } from '../../adapters/store/store.ts';
 import { serveApi } from '../../client/api/serve.ts';
 import { createRollbackClient, type RollbackClient } from '../../client/rollback-client.ts';
 import { monitorWorkflowId, postMortemWorkflowId } from '../../domain/identity.ts';
+import { statusQuery } from '../../workflows/messages.ts';
+import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
 import { afterwards, cleanUp, eventually, temporaryFolder } from '../adapters/temporary.ts';
 import { createDevWorld, type DevProduct, type DevWorld, startDevServer } from '../support/dev-world.ts';
 import { expectValidOpenApi } from './openapi.ts';
@@ -155,7 +157,11 @@ describe('reporting a deployment', () => {
     await client.setStanding({ product }, 'v3', { standing: 'bad', by: 'Ana', reason: 'loses carts' });
     await service.deploy('v3');
     const { body } = await post('/v1/deployments', { product, release: 'v3' });
-    expect(body.notes).toEqual(['v3 of web is quarantined (loses carts); it is watched all the same']);
+    const note = 'v3 of web is quarantined (loses carts); it is watched all the same';
+    expect(body.notes).toEqual([note]);
+    await eventually(() =>
+      world.told.some((message) => message.product === product && message.text === note),
+    );
   });
 });
 
@@ -527,6 +533,38 @@ describe('health', () => {
       body: { store: false, temporal: true },
     });
     await api.close();
+  });
+});
+
+describe('while the store is down', { timeout: 60_000 }, () => {
+  afterEach(() => {
+    world.setup.brokenStore = false;
+  });
+
+  it('a person’s rollback goes through the monitor, which knows the way back', async () => {
+    const { product, service } = await aBadDeployment('storeless');
+    const key = { product, environment: 'production', deployment: 'deploy-v2' };
+    const monitor = world.client.workflow.getHandle<typeof monitorDeployment>(monitorWorkflowId(key));
+    await eventually(async () => (await monitor.query(statusQuery)).phase !== 'starting');
+    world.setup.brokenStore = true;
+    expect(await client.rollback({ product }, { by: 'Ana', reason: 'UI broken' })).toMatchObject({
+      accepted: true,
+      queued: false,
+    });
+    await eventually(() => service.state.running === 'v1' && !service.state.maintenance, 30_000);
+    world.setup.brokenStore = false;
+    await eventually(
+      async () => (await client.incidents({ product })).incidents[0]?.outcome === 'rolled_back',
+      40_000,
+    );
+    expect((await client.incidents({ product })).incidents).toMatchObject([{ origin: 'manual' }]);
+  });
+
+  it('and where no monitor runs, the answer is 503: try again', async () => {
+    const { product } = world.addProduct('storeless-and-unwatched');
+    world.setup.brokenStore = true;
+    const error = await client.rollback({ product }, { by: 'Ana' }).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ status: 503, message: expect.stringContaining('no monitor of') });
   });
 });
 

@@ -16,6 +16,7 @@ import { registerSearchAttributes } from '../../worker/prepare-namespace.ts';
 import { createSweep } from '../../worker/sweep.ts';
 import { findServerProgram } from '../../worker/temporal-server.ts';
 import { bundleWorkflows, createWorkers } from '../../worker/workers.ts';
+import { breakable } from './breakable-store.ts';
 import { createScriptedService, type ScriptedService } from './scripted-service.ts';
 
 const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
@@ -79,6 +80,8 @@ export interface DevWorld {
   readonly api: RunningApi;
   readonly token: string;
   readonly told: Message[];
+  /** `brokenStore`: from now on it answers with an error. */
+  readonly setup: { brokenStore: boolean };
   addProduct(product: string, services?: readonly string[]): DevProduct;
   startWorkers(): Promise<void>;
   stopWorkers(): Promise<void>;
@@ -106,8 +109,10 @@ async function build(folder: string, ends: (() => unknown)[]): Promise<Omit<DevW
   const connection = await NativeConnection.connect({ address: server.address });
   ends.push(() => connection.close());
   const searchAttributes = await registerSearchAttributes(connection, 'default');
-  const store = await openStore(join(folder, 'store.db'));
-  ends.push(() => store.close());
+  const opened = await openStore(join(folder, 'store.db'));
+  ends.push(() => opened.close());
+  const setup = { brokenStore: false };
+  const store = breakable(opened, setup);
   const told: Message[] = [];
   const setups = new Map<string, ProductSetup>();
   const catalog = catalogOf(setups);
@@ -165,6 +170,7 @@ async function build(folder: string, ends: (() => unknown)[]): Promise<Omit<DevW
     api,
     token,
     told,
+    setup,
     startWorkers,
     stopWorkers,
     addProduct(product, names = ['web']) {

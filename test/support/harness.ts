@@ -17,6 +17,7 @@ import { controlQueue, watchQueue } from '../../domain/queues.ts';
 import { bundleWorkflows, createWorkers } from '../../worker/workers.ts';
 import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
 import type { rollback } from '../../workflows/rollback.ts';
+import { breakable } from './breakable-store.ts';
 import { calm, createScriptedService, histogram, type ScriptedService } from './scripted-service.ts';
 import { startTimeSkipping } from './temporal.ts';
 
@@ -193,23 +194,6 @@ function outOfReach(service: string): ServiceSetup {
 
 function stop(worker: Worker): void {
   if (worker.getState() === 'RUNNING') worker.shutdown();
-}
-
-/** A store that stops answering when the test says so. */
-function breakable(store: Store, setup: { brokenStore: boolean }): Store {
-  const guard = <Part extends object>(part: Part): Part =>
-    new Proxy(part, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name);
-        if (typeof value !== 'function')
-          return typeof value === 'object' && value !== null ? guard(value) : value;
-        return (...args: unknown[]) =>
-          setup.brokenStore
-            ? Promise.reject(new Error('disk I/O error'))
-            : (value as (...all: unknown[]) => unknown).apply(target, args);
-      },
-    });
-  return guard(store);
 }
 
 async function startMonitor(

@@ -1,0 +1,117 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { Deployment, ServiceRelease } from '../../domain/deployment.ts';
+import { type DeploymentKey, monitorWorkflowId, rollbackWorkflowId } from '../../domain/identity.ts';
+import { standingWarnings } from '../../domain/last-known-good.ts';
+import { controlQueue } from '../../domain/queues.ts';
+import { newDeploymentSignal, supersededSignal } from '../../workflows/messages.ts';
+import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
+import { workflowMemo } from '../../workflows/start-options.ts';
+import { knownService, type Lookup } from './lookup.ts';
+import type { OperationsOptions } from './operations.ts';
+
+export interface DeploymentReport {
+  readonly key: DeploymentKey;
+  readonly services: readonly ServiceRelease[];
+  readonly deployedAtMs: number;
+  /** A person vouches for the release: it is a rollback target at once. */
+  readonly good: { readonly by: string; readonly reason: string } | null;
+}
+
+export interface Reported {
+  readonly deployment: Deployment;
+  readonly isNew: boolean;
+  /** Things worth knowing: quarantined, waiting for a rollback. */
+  readonly notes: readonly string[];
+}
+
+/** Deployments are reported, recorded and monitored. */
+export function createDeploymentOperations(
+  { client, store, searchAttributes }: OperationsOptions,
+  { setupOf }: Lookup,
+) {
+  return {
+    /** A deployment that is reported has already happened: only malformed reports are refused. */
+    async report(report: DeploymentReport): Promise<Reported> {
+      const setup = await setupOf(report.key);
+      for (const { service } of report.services) knownService(setup, service);
+      const { deployment, isNew, superseded } = await store.deployments.register({
+        ...report.key,
+        services: report.services,
+        origin: 'reported',
+        deployedAtMs: report.deployedAtMs,
+      });
+      const notes: string[] = [];
+      if (isNew && report.good !== null) await vouch(report, report.good);
+      if (isNew) notes.push(...standingWarnings(report.services, await store.releases.list(report.key)));
+      if (deployment.outcome === null) await startMonitor(deployment);
+      if (superseded !== null)
+        await tellSuperseded({ ...report.key, deployment: superseded }, report.key.deployment);
+      if (deployment.status === 'waiting') {
+        notes.push(
+          'a rollback is under way: this deployment waits, the rollback verifies it and lets it take over',
+        );
+        await tellRollback(deployment);
+      }
+      return { deployment, isNew, notes };
+    },
+
+    /**
+     * Starts the monitors of deployments that are recorded but were never looked at: Temporal was down when they were reported, or
+     * a rollback by hand made them. Starting one that runs changes nothing.
+     */
+    async startMissingMonitors(olderThanMs: number): Promise<number> {
+      const never = (await store.watches.lastLooks()).filter((look) => look.atMs === null);
+      const deployments = await Promise.all(never.map((look) => store.deployments.read(look)));
+      const missing = deployments
+        .filter((deployment) => deployment !== null)
+        .filter((deployment) => Date.now() - deployment.deployedAtMs > olderThanMs);
+      for (const deployment of missing) await startMonitor(deployment);
+      return missing.length;
+    },
+  };
+
+  async function vouch(report: DeploymentReport, good: { by: string; reason: string }): Promise<void> {
+    for (const { service, release } of report.services) {
+      const standing = { service, release, standing: 'good' as const, author: good.by, reason: good.reason };
+      await store.releases.set(report.key, { ...standing, atMs: Date.now() });
+    }
+  }
+
+  async function startMonitor(deployment: Deployment): Promise<void> {
+    const { product, environment, deployment: id, services, origin, deployedAtMs } = deployment;
+    const key = { product, environment, deployment: id };
+    const input = { key, services, origin, deployedAtMs, searchAttributes };
+    try {
+      await client.workflow.start<typeof monitorDeployment>('monitorDeployment', {
+        workflowId: monitorWorkflowId(key),
+        taskQueue: controlQueue,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        args: [input],
+        ...workflowMemo('monitor', input),
+      });
+    } catch (error) {
+      // The same deployment reported again after its monitor has ended.
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
+
+  async function tellSuperseded(older: DeploymentKey, by: string): Promise<void> {
+    await client.workflow
+      .getHandle(monitorWorkflowId(older))
+      .signal(supersededSignal, { by })
+      .catch(ignoreGone);
+  }
+
+  async function tellRollback(newcomer: Deployment): Promise<void> {
+    await client.workflow
+      .getHandle(rollbackWorkflowId(newcomer))
+      .signal(newDeploymentSignal, { deployment: newcomer.deployment, services: [...newcomer.services] })
+      .catch(ignoreGone);
+  }
+}
+
+/** Who is told may have ended meanwhile; the store tells them otherwise. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof WorkflowNotFoundError)) throw error;
+}

@@ -1,0 +1,259 @@
+import { randomUUID } from 'node:crypto';
+import {
+  WithStartWorkflowOperation,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { readRollbackPlan } from '../../activities/rollback-plan.ts';
+import { within } from '../../activities/within.ts';
+import type { Deployment } from '../../domain/deployment.ts';
+import { monitorWorkflowId, type ProductKey, rollbackWorkflowId } from '../../domain/identity.ts';
+import type { Candidate } from '../../domain/last-known-good.ts';
+import { controlQueue } from '../../domain/queues.ts';
+import type { RollbackRequest } from '../../domain/rollback.ts';
+import {
+  type Answer,
+  type AnyRollbackCommand,
+  commandSignals,
+  commandUpdates,
+  manualRollbackSignal,
+  manualRollbackUpdate,
+  type RollbackCommandName,
+  type RollbackInput,
+  requestRollbackSignal,
+  requestRollbackUpdate,
+  statusQuery,
+} from '../../workflows/messages.ts';
+import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
+import type { rollback } from '../../workflows/rollback.ts';
+import { workflowMemo } from '../../workflows/start-options.ts';
+import { ApiError } from './api-error.ts';
+import { knownService, type Lookup } from './lookup.ts';
+import type { OperationsOptions } from './operations.ts';
+
+export interface DryRun {
+  readonly deployment: Deployment;
+  readonly services: readonly {
+    readonly service: string;
+    readonly release: string;
+    readonly candidates: readonly (Candidate & { readonly restorable: string })[];
+    readonly rejected: readonly Candidate[];
+  }[];
+}
+
+export interface CommandAnswer extends Answer {
+  /** No worker took it yet; it will be handled when one polls. */
+  readonly queued: boolean;
+}
+
+/** How long the store may take before the monitor is asked instead. */
+const storePatienceMs = 4_000;
+
+/** Rollbacks by people, and people's words to a rollback that runs or waits for them. */
+export function createRollbackOperations(options: OperationsOptions, { setupOf, findCurrent }: Lookup) {
+  const { client, store, searchAttributes } = options;
+  const patienceMs = options.updatePatienceMs ?? 5_000;
+
+  return {
+    /** One door to a rollback: starts it, joins the running one, or retries the one that waits for people. */
+    async rollBack(
+      key: ProductKey,
+      wanted: { by: string; reason: string; to: string | null; requestId?: string },
+    ): Promise<CommandAnswer> {
+      const current = await within(storePatienceMs, 'the store', () => findCurrent(key)).catch((error) => {
+        if (error instanceof ApiError) throw error;
+        return 'store down' as const;
+      });
+      if (current === 'store down') return throughMonitor(key, wanted);
+      if (current === null) return { accepted: false, queued: false, reason: nothingToRollBack(key) };
+      const requestId = wanted.requestId ?? randomUUID();
+      const request = manualRequest(wanted, requestId);
+      const input: RollbackInput = {
+        key: { ...key, deployment: current.deployment },
+        services: current.services,
+        request,
+        plan: null,
+        searchAttributes,
+      };
+      const start = {
+        workflowId: rollbackWorkflowId(key),
+        taskQueue: controlQueue,
+        args: [input] as [RollbackInput],
+        ...workflowMemo('rollback', input),
+      };
+      return answerOrQueue(
+        () =>
+          client.workflow.executeUpdateWithStart(requestRollbackUpdate, {
+            startWorkflowOperation: new WithStartWorkflowOperation<typeof rollback>('rollback', {
+              ...start,
+              workflowIdConflictPolicy: 'USE_EXISTING',
+            }),
+            args: [request],
+            updateId: requestId,
+          }),
+        async () => {
+          await client.workflow.signalWithStart<typeof rollback, [RollbackRequest, (string | null)?]>(
+            'rollback',
+            {
+              ...start,
+              signal: requestRollbackSignal,
+              signalArgs: [request],
+            },
+          );
+        },
+      );
+    },
+
+    /** What a rollback would do now, without doing it. */
+    async planRollback(key: ProductKey): Promise<DryRun> {
+      const setup = await setupOf(key);
+      const deployment = await findCurrent(key);
+      if (deployment === null) throw new ApiError(409, nothingToRollBack(key));
+      const plan = await readRollbackPlan(store, setup, { key: deployment, services: deployment.services });
+      const services = await Promise.all(
+        plan.services.map(async ({ service, release, candidates, rejected }) => {
+          const { target } = knownService(setup, service);
+          const asked = candidates.slice(0, 5).map(async (candidate) => {
+            const answer = await target
+              .restorable(service, candidate.release, AbortSignal.timeout(15_000))
+              .catch((error: unknown) => ({ restorable: false, reason: String(error) }));
+            return { ...candidate, restorable: answer.restorable ? 'yes' : `no: ${answer.reason}` };
+          });
+          return { service, release, rejected, candidates: await Promise.all(asked) };
+        }),
+      );
+      return { deployment, services };
+    },
+
+    /** A word to the rollback that runs or waits for people. */
+    async command(
+      key: ProductKey,
+      name: RollbackCommandName,
+      command: AnyRollbackCommand,
+    ): Promise<CommandAnswer> {
+      await setupOf(key);
+      const handle = client.workflow.getHandle<typeof rollback>(rollbackWorkflowId(key));
+      const given = { ...command, requestId: command.requestId ?? randomUUID() };
+      return answerOrQueue(
+        () => handle.executeUpdate(commandUpdates[name], { args: [given], updateId: given.requestId }),
+        () => handle.signal(commandSignals[name], given),
+      ).catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError)
+          throw new ApiError(404, `no rollback of ${key.product} is running`);
+        throw error;
+      });
+    },
+  };
+
+  /** The store is down: the monitor that watches knows the way back, and Temporal knows the monitor. */
+  async function throughMonitor(
+    key: ProductKey,
+    wanted: { by: string; reason: string; to: string | null; requestId?: string },
+  ): Promise<CommandAnswer> {
+    const handle = await watchingMonitor(key);
+    if (handle === null)
+      throw new ApiError(
+        503,
+        `unavailable, try again: the store does not answer, and no monitor of ${key.product} runs`,
+      );
+    const requestId = wanted.requestId ?? randomUUID();
+    const command = { ...wanted, requestId };
+    return answerOrQueue(
+      () => handle.executeUpdate(manualRollbackUpdate, { args: [command], updateId: requestId }),
+      () => handle.signal(manualRollbackSignal, command),
+    );
+  }
+
+  /** The newest monitor of the product that does not wait for a rollback to let it in. */
+  async function watchingMonitor(key: ProductKey): Promise<WorkflowHandle<typeof monitorDeployment> | null> {
+    const prefix = monitorWorkflowId({ ...key, deployment: '' });
+    const query = `WorkflowType = 'monitorDeployment' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${prefix}'`;
+    const running: { id: string; startedMs: number }[] = [];
+    for await (const { workflowId, startTime } of client.workflow.list({ query }))
+      running.push({ id: workflowId, startedMs: startTime.getTime() });
+    for (const { id } of running.toSorted((a, b) => b.startedMs - a.startedMs)) {
+      const handle = client.workflow.getHandle<typeof monitorDeployment>(id);
+      const phase = await within(patienceMs, 'the monitor', () => handle.query(statusQuery)).then(
+        (status) => status.phase,
+        () => 'unknown',
+      );
+      if (phase !== 'waiting') return handle;
+    }
+    return null;
+  }
+
+  /** An update has an answer; where no worker gives one in time, the same request goes as a signal and waits for a worker. */
+  async function answerOrQueue(
+    update: () => Promise<Answer>,
+    signal: () => Promise<void>,
+  ): Promise<CommandAnswer> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), patienceMs);
+    });
+    try {
+      const running = update();
+      running.catch(() => undefined);
+      const answer = await Promise.race([running, late]);
+      if (answer !== 'late') return { ...answer, queued: false };
+      // Where Temporal itself is down, people hear of it within the time that their client waits.
+      await within(patienceMs, 'Temporal', signal);
+      return { accepted: true, queued: true, reason: await lastPoll() };
+    } catch (error) {
+      if (error instanceof WorkflowUpdateFailedError) {
+        return { accepted: false, queued: false, reason: error.cause?.message ?? error.message };
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function lastPoll(): Promise<string> {
+    const seen = await client.workflowService
+      .describeTaskQueue({
+        namespace: client.options.namespace,
+        taskQueue: { name: controlQueue },
+        taskQueueType: 1,
+      })
+      .then(
+        ({ pollers }) =>
+          Math.max(0, ...(pollers ?? []).map((poller) => Number(poller.lastAccessTime?.seconds ?? 0))),
+        () => 0,
+      );
+    const when = seen === 0 ? 'never' : new Date(seen * 1000).toISOString().slice(11, 16);
+    return `queued: no worker is polling control, last seen ${when}`;
+  }
+}
+
+function nothingToRollBack({ product }: ProductKey): string {
+  return `no deployment of ${product} is known, so there is nothing to roll back`;
+}
+
+function manualRequest(
+  wanted: { by: string; reason: string; to: string | null },
+  requestId: string,
+): RollbackRequest {
+  const atMs = Date.now();
+  return {
+    requestId,
+    origin: 'manual',
+    by: wanted.by,
+    reason: wanted.reason,
+    to: wanted.to,
+    breachAtMs: atMs,
+    triggers: [
+      {
+        type: 'manual',
+        severity: 'critical',
+        service: null,
+        baseline: null,
+        current: null,
+        threshold: null,
+        reason: `${wanted.by}: ${wanted.reason}`,
+        sinceMs: atMs,
+      },
+    ],
+  };
+}
