@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,39 +12,23 @@ import { controlQueue } from '../domain/queues.ts';
 import { until } from '../test/e2e/stage.ts';
 import { startDevServer } from '../test/support/dev-world.ts';
 import { bundleWorkflows } from '../worker/workers.ts';
+import { boundedRun, type Ends } from './bounded-run.ts';
+import { spreadOf, writeResult } from './result.ts';
 
 const repetitions = 3;
 const systems = { ours: 2_000, 'SDK default': 10_000 } as const;
 const workerScript = fileURLToPath(new URL('./fail-over-worker.ts', import.meta.url));
-const resultFile = new URL('./results/fail-over.json', import.meta.url);
 /** From the kill to the message. */
 const settleMs = 500;
 /** The whole benchmark ends within this. */
 const deadlineMs = 300_000;
 
-await main();
-
-/** From SIGKILL of the worker that holds a monitor to the answer of the standby, for both sticky timeouts in turn. */
-async function main(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'orchestrator-bench-'));
-  const ends: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true, maxRetries: 5 })];
-  const end = async () => {
-    for (const close of ends.splice(0).reverse()) await Promise.resolve(close()).catch(() => undefined);
-  };
-  const giveUp = () => void end().then(() => process.exit(1));
-  const deadline = setTimeout(giveUp, deadlineMs);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, giveUp);
-  try {
-    await report(await measure(folder, ends));
-  } finally {
-    clearTimeout(deadline);
-    await end();
-  }
-}
+// From SIGKILL of the worker that holds a monitor to the answer of the standby, for both sticky timeouts in turn.
+await boundedRun(deadlineMs, async (folder, ends) => report(await measure(folder, ends)));
 
 type Seconds = Record<keyof typeof systems, number[]>;
 
-async function measure(folder: string, ends: (() => unknown)[]): Promise<Seconds> {
+async function measure(folder: string, ends: Ends): Promise<Seconds> {
   const server = await startDevServer(folder);
   ends.push(() => server.stop());
   const connection = await NativeConnection.connect({ address: server.address });
@@ -86,7 +69,7 @@ async function measure(folder: string, ends: (() => unknown)[]): Promise<Seconds
   return seconds;
 }
 
-async function forkWorker(args: readonly string[], ends: (() => unknown)[]): Promise<ChildProcess> {
+async function forkWorker(args: readonly string[], ends: Ends): Promise<ChildProcess> {
   const child = fork(workerScript, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   ends.push(() => killed(child));
   const ended = once(child, 'exit').then(() => Promise.reject(new Error('a worker ended by itself')));
@@ -128,22 +111,14 @@ async function expectLastTaskBy(handle: WorkflowHandle, { pid }: ChildProcess): 
 }
 
 async function report(seconds: Seconds): Promise<void> {
-  const rows = Object.entries(seconds).map(([system, values]) => {
-    const sorted = values.toSorted((a, b) => a - b);
-    const at = (index: number) => Number((sorted[index] ?? Number.NaN).toFixed(2));
-    const [median, min, max] = [at(Math.floor(sorted.length / 2)), at(0), at(sorted.length - 1)];
-    return {
-      system,
-      stickyTimeoutSeconds: systems[system as keyof typeof systems] / 1_000,
-      median,
-      min,
-      max,
-    };
-  });
+  const rows = Object.entries(seconds).map(([system, values]) => ({
+    system,
+    stickyTimeoutSeconds: systems[system as keyof typeof systems] / 1_000,
+    ...spreadOf(values),
+  }));
   const [ours, rival] = rows;
   const ratio = Number(((rival?.median ?? 0) / (ours?.median ?? 1)).toFixed(1));
   console.table(rows);
   console.log(`the SDK's default takes ${ratio} times as long`);
-  await mkdir(new URL('.', resultFile), { recursive: true });
-  await writeFile(resultFile, `${JSON.stringify({ unit: 'seconds', repetitions, rows, ratio }, null, 2)}\n`);
+  await writeResult('fail-over', { unit: 'seconds', repetitions, rows, ratio });
 }
