@@ -13,12 +13,12 @@ export interface ConcludeInput {
 export function createConcludeActivities({ store, clock }: Dependencies) {
   return {
     /** Writes the end of a rollback: standings of the releases, the incident, and in one transaction row and deployments. */
-    async concludeRollback(input: ConcludeInput): Promise<void> {
+    async concludeRollback(input: ConcludeInput): Promise<{ released: string | null }> {
       const atMs = await clock.now();
       for (const standing of input.standings)
         await store.releases.set(input.conclusion.key, { ...standing, atMs });
       await saveIncident(store, input.incident);
-      await store.deployments.concludeRollback({ ...input.conclusion, atMs });
+      return store.deployments.concludeRollback({ ...input.conclusion, atMs });
     },
   };
 }

@@ -52,11 +52,6 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
       };
     },
 
-    /** The newest way back; asked for at every edge, so that a rollback without the store knows it too. */
-    async refreshPlan(deployment: MonitoredDeployment): Promise<RollbackPlan> {
-      return readRollbackPlan(store, await catalog.setup(deployment.key), deployment);
-    },
-
     /** The specification's baseline, from the release's own first minutes. */
     async establishBaseline(
       deployment: MonitoredDeployment,
@@ -110,18 +105,14 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
       return observed;
     },
 
-    /** What a rollback that this monitor joined came to; `null` while it runs. */
+    /** What a rollback of this deployment came to; `running` while the row names one, `gone` when it left no outcome. */
     async readRollbackOutcome(
       key: DeploymentKey,
-    ): Promise<{ deployment: string; outcome: Outcome; reason: string; incident: string | null } | null> {
+    ): Promise<'running' | 'gone' | { outcome: Outcome; reason: string }> {
       const deployment = await store.deployments.read(key);
-      if (deployment === null || deployment.outcome === null) return null;
-      return {
-        deployment: key.deployment,
-        outcome: deployment.outcome,
-        reason: deployment.outcomeReason ?? '',
-        incident: null,
-      };
+      if (deployment !== null && deployment.outcome !== null)
+        return { outcome: deployment.outcome, reason: deployment.outcomeReason ?? '' };
+      return (await store.products.read(key)).rollback === null ? 'gone' : 'running';
     },
 
     /** Whether a waiting deployment was let in. */

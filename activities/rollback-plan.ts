@@ -17,28 +17,22 @@ export async function readRollbackPlan(
 ): Promise<RollbackPlan> {
   const history = await store.deployments.list(ofProduct(deployment.key, deploymentsLookedAt));
   const standings = await store.releases.list(deployment.key);
-  const services = deployment.services.map(({ service, release }) => ({
-    service,
-    release,
-    ...rollbackCandidates({
+  const services = deployment.services.map(({ service, release }) => {
+    const { candidates, rejected } = rollbackCandidates({
       service,
       current: release,
       deployments: history.filter((entry) => entry.deployment !== deployment.key.deployment),
       standings,
       goodAfterMs: setup.policy.monitoring.goodAfterMs,
-    }),
-  }));
+    });
+    return { service, release, candidates, rejected: rejected.slice(0, rejectedKept) };
+  });
   return { services: services.reverse(), settings: rollbackSettings(setup) };
 }
 
-export function rollbackSettings(setup: ProductSetup): RollbackSettings {
-  return {
-    policyVersion: setup.policyVersion,
-    rollback: setup.policy.rollback,
-    escalation: setup.policy.escalation,
-    checkIntervalMs: setup.policy.monitoring.checkIntervalMs,
-    blindAlertMs: setup.policy.monitoring.blindAlertMs,
-    blindEscalateMs: setup.policy.monitoring.blindEscalateMs,
-    targetQueue: setup.targetQueue,
-  };
+/** Passed over releases beyond these would fill the workflow's history; people read the first ones. */
+const rejectedKept = 20;
+
+function rollbackSettings({ policyVersion, policy, targetQueue }: ProductSetup): RollbackSettings {
+  return { policyVersion, policy, targetQueue };
 }

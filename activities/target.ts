@@ -1,8 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { StepContext } from '../adapters/deploy-target/deploy-target.ts';
+import type { ServiceRelease } from '../domain/deployment.ts';
 import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
 import { type LiveService, liveReleases, unexpectedRelease } from '../domain/live.ts';
+import type { Policy } from '../domain/policy.ts';
 import type {
   HealthResult,
   Move,
@@ -13,6 +15,7 @@ import type {
   TargetChoice,
 } from '../domain/rollback.ts';
 import type { Dependencies } from './dependencies.ts';
+import { probesOf } from './look-at.ts';
 import { serviceSetup } from './service-setup.ts';
 import { messageOf } from './within.ts';
 
@@ -36,17 +39,18 @@ export function createTargetActivities({ catalog }: Dependencies) {
       key: DeploymentKey,
       plan: RollbackPlan,
       to: string | null,
-      alreadyRestored: string[],
+      replaceable: ServiceRelease[],
     ): Promise<TargetChoice> {
       const moves: Move[] = [];
       for (const service of plan.services) {
         const live = await look(key, service.service);
-        const stranger = unexpectedRelease(live, [service.release, ...alreadyRestored]);
-        if (stranger !== null)
-          return { kind: 'changed_outside', reason: stranger, live: strangersOf(live, service) };
+        const ours = replaceable.filter((entry) => entry.service === service.service);
+        const expected = [service.release, ...ours.map((entry) => entry.release)];
+        const stranger = unexpectedRelease(live, expected);
+        if (stranger !== null) return { kind: 'changed_outside', reason: stranger };
         const chosen = await chooseFor(key, service, to);
         if ('none' in chosen) return { kind: 'none', reason: chosen.none };
-        moves.push(chosen);
+        moves.push({ ...chosen, replaceable: expected });
       }
       return { kind: 'chosen', moves };
     },
@@ -97,7 +101,7 @@ export function createTargetActivities({ catalog }: Dependencies) {
     },
 
     /** Memory and connection errors of the restored release while nobody uses it. Blind metrics: health alone decides. */
-    async checkBeforeTraffic(key: ProductKey, moves: Move[]): Promise<PreTrafficResult> {
+    async checkBeforeTraffic(key: ProductKey, moves: Move[], policy: Policy): Promise<PreTrafficResult> {
       const { cancellationSignal } = Context.current();
       const setup = await catalog.setup(key);
       const sentences: string[] = [];
@@ -119,7 +123,7 @@ export function createTargetActivities({ catalog }: Dependencies) {
         const second = await reach.metrics.measure({ ...request, cursor: first.cursor });
         const counts = second.kind === 'measured' ? second.counts : first.counts;
         const memory = counts.memoryPercent;
-        const { thresholdPercent } = setup.policy.triggers.memory;
+        const { thresholdPercent } = policy.triggers.memory;
         const refused = counts.dbConnectionErrors ?? 0;
         if (memory !== null && memory > thresholdPercent) {
           healthy = false;
@@ -166,7 +170,7 @@ export function createTargetActivities({ catalog }: Dependencies) {
     key: ProductKey,
     plan: ServicePlan,
     to: string | null,
-  ): Promise<Move | { none: string }> {
+  ): Promise<Omit<Move, 'replaceable'> | { none: string }> {
     const { target } = serviceSetup(await catalog.setup(key), plan.service);
     const rejected = plan.rejected.map((entry) => `${entry.release}: ${entry.reason}`);
     const wanted = to === null ? plan.candidates : allowed(plan, to);
@@ -192,12 +196,8 @@ export function createTargetActivities({ catalog }: Dependencies) {
     const context = Context.current();
     const { move } = input;
     const live = await look(input.key, move.service);
-    const stranger = unexpectedRelease(live, [move.from, move.to]);
-    if (stranger !== null) {
-      const found =
-        liveReleases(live).find((release) => release !== move.from && release !== move.to) ?? move.from;
-      return { kind: 'changed_outside', reason: stranger, live: [{ service: move.service, release: found }] };
-    }
+    const stranger = unexpectedRelease(live, [move.from, move.to, ...move.replaceable]);
+    if (stranger !== null) return { kind: 'changed_outside', reason: stranger };
     try {
       const detail = await act({
         signal: context.cancellationSignal,
@@ -219,12 +219,11 @@ export function createTargetActivities({ catalog }: Dependencies) {
     signal: AbortSignal,
   ): Promise<string | null> {
     try {
-      const { target, probe } = serviceSetup(await catalog.setup(key), service);
-      const live = await target.live(service, signal);
+      const reach = serviceSetup(await catalog.setup(key), service);
+      const live = await reach.target.live(service, signal);
       const stranger = unexpectedRelease(live, [release]);
       if (stranger !== null) return `${service}: ${stranger}`;
-      if (live.instances.length === 0) return `${service}: no instance is running`;
-      const probes = await probe.probe(live.instances, signal);
+      const probes = await probesOf(reach, live, signal);
       const sick = probes.filter((entry) => !entry.healthy);
       return sick.length === 0
         ? null
@@ -243,9 +242,4 @@ function allowed(plan: ServicePlan, to: string): ServicePlan['candidates'] {
   if (rejected !== undefined && /^(quarantined|held) /.test(rejected.reason)) return [];
   if (to === plan.release) return [];
   return [{ release: to, reason: 'chosen by a person' }];
-}
-
-function strangersOf(live: LiveService, service: ServicePlan): { service: string; release: string }[] {
-  const release = liveReleases(live).find((found) => found !== service.release) ?? service.release;
-  return [{ service: service.service, release }];
 }

@@ -1,46 +1,59 @@
 import { Context } from '@temporalio/activity';
 import type { ProductKey } from '../domain/identity.ts';
-import { liveReleases } from '../domain/live.ts';
+import { type Instance, liveReleases } from '../domain/live.ts';
 import type { Dependencies, ServiceSetup } from './dependencies.ts';
 import { serviceSetup } from './service-setup.ts';
 import { messageOf } from './within.ts';
 
 export function createTrafficActivities({ catalog }: Dependencies) {
   return {
-    /** Maintenance mode for every service that has a traffic control. Returns the time at which it was in force. */
-    async stopTraffic(key: ProductKey, services: string[], reason: string): Promise<string> {
+    /** Maintenance mode for every service that has a traffic control. */
+    async stopTraffic(
+      key: ProductKey,
+      services: string[],
+      page: { readonly reason: string; readonly retryAfterSeconds: number },
+    ): Promise<{ detail: string; controlled: boolean }> {
       const setup = await catalog.setup(key);
       const controlled: string[] = [];
       for (const service of services) {
         const { traffic } = serviceSetup(setup, service);
         if (traffic === null) continue;
-        await traffic.stop(service, {
-          reason,
-          retryAfterSeconds: setup.policy.rollback.retryAfterSeconds,
-          signal: Context.current().cancellationSignal,
-        });
+        await traffic.stop(service, { ...page, signal: Context.current().cancellationSignal });
         controlled.push(service);
       }
       return controlled.length === 0
-        ? 'no traffic control is configured'
-        : `Maintenance mode ON for ${controlled.join(', ')}`;
+        ? { detail: uncontrolled, controlled: false }
+        : { detail: `Maintenance mode ON for ${controlled.join(', ')}`, controlled: true };
     },
 
     /** Ends maintenance: all traffic goes to the instances that run the given release. */
     async resumeTraffic(key: ProductKey, releases: { service: string; to: string }[]): Promise<string> {
       const setup = await catalog.setup(key);
-      const signal = Context.current().cancellationSignal;
       const controlled: string[] = [];
       for (const { service, to } of releases) {
-        const { traffic, target } = serviceSetup(setup, service);
-        if (traffic === null) continue;
-        const live = await target.live(service, signal);
-        const instances = live.instances.filter((instance) => instance.running && instance.release === to);
-        if (instances.length === 0) throw new Error(`no running instance of ${service} runs ${to}`);
-        await traffic.resume(service, { release: to, instances, signal });
+        const reach = serviceSetup(setup, service);
+        if (reach.traffic === null) continue;
+        await resume(reach, await runningInstances(reach), to);
         controlled.push(service);
       }
-      return controlled.length === 0 ? 'no traffic control is configured' : 'Maintenance mode OFF';
+      return controlled.length === 0 ? uncontrolled : 'Maintenance mode OFF';
+    },
+
+    /** Ends maintenance with things as they are: traffic goes to whatever runs, the configured release before others. */
+    async resumeAsIs(key: ProductKey, services: string[]): Promise<string> {
+      const setup = await catalog.setup(key);
+      const resumed: string[] = [];
+      for (const service of services) {
+        const reach = serviceSetup(setup, service);
+        if (reach.traffic === null) continue;
+        const { configured } = await reach.target.live(service, Context.current().cancellationSignal);
+        const running = await runningInstances(reach);
+        const preferred = running.find(({ release }) => release === configured) ?? running[0];
+        const release = preferred?.release ?? configured ?? 'unknown';
+        await resume(reach, running, release);
+        resumed.push(`${service} to ${release}`);
+      }
+      return resumed.length === 0 ? uncontrolled : `Maintenance mode OFF, traffic of ${resumed.join(', ')}`;
     },
 
     /** What is live and where traffic goes, in a sentence for people; what does not answer is said to be unknown. */
@@ -56,6 +69,23 @@ export function createTrafficActivities({ catalog }: Dependencies) {
       return (await Promise.all(states)).join('; ');
     },
   };
+}
+
+const uncontrolled = 'no traffic control is configured';
+
+async function runningInstances({ service, target }: ServiceSetup): Promise<Instance[]> {
+  const live = await target.live(service, Context.current().cancellationSignal);
+  return live.instances.filter((instance) => instance.running);
+}
+
+async function resume(
+  { service, traffic }: ServiceSetup,
+  running: readonly Instance[],
+  release: string,
+): Promise<void> {
+  const instances = running.filter((instance) => instance.release === release);
+  if (instances.length === 0) throw new Error(`no running instance of ${service} runs ${release}`);
+  await traffic?.resume(service, { release, instances, signal: Context.current().cancellationSignal });
 }
 
 async function liveSentence({ service, target }: ServiceSetup, signal: AbortSignal): Promise<string> {

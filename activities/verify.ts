@@ -1,20 +1,24 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import { asReference } from '../domain/baseline.ts';
-import { releaseOf } from '../domain/deployment.ts';
+import { releaseOf, type ServiceRelease } from '../domain/deployment.ts';
 import type { Reference } from '../domain/detection/reference.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
+import type { Policy } from '../domain/policy.ts';
 import type { Move, VerificationResult } from '../domain/rollback.ts';
 import { judgeVerification } from '../domain/verification.ts';
-import { advanceWatch, newWatch, type ServiceObservation, type WatchState } from '../domain/watch.ts';
+import { advanceWatch, newWatch, type WatchState } from '../domain/watch.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
+import { type Look, lookAt, strangersIn } from './look-at.ts';
 import { serviceSetup } from './service-setup.ts';
-import { messageOf, within } from './within.ts';
+import { within } from './within.ts';
 
 export interface VerifyInput {
   readonly key: DeploymentKey;
   readonly moves: readonly Move[];
   /** When traffic was resumed, milliseconds since the epoch. */
   readonly sinceMs: number;
+  /** The one the rollback began with. */
+  readonly policy: Policy;
 }
 
 export interface VerificationLook {
@@ -32,54 +36,42 @@ export function createVerifyActivities({ store, catalog, clock }: Dependencies) 
      */
     async verifyUnderTraffic(input: VerifyInput, earlier: WatchState | null): Promise<VerificationLook> {
       const setup = await catalog.setup(input.key);
-      const { checkIntervalMs, suspectIntervalMs } = setup.policy.monitoring;
-      const intervalMs = Math.min(checkIntervalMs, suspectIntervalMs);
-      const state = await look(input, setup, earlier ?? newWatch(await references(input)));
-      const overdue = (state.lastAtMs ?? 0) + intervalMs > input.sinceMs + setup.policy.rollback.verifyMs;
-      return { state, result: judgeVerification(state, setup.policy, overdue), nextLookMs: intervalMs };
+      const { monitoring, rollback } = input.policy;
+      const nextLookMs = Math.min(monitoring.checkIntervalMs, monitoring.suspectIntervalMs);
+      const before = earlier ?? newWatch(await references(input));
+      const looks = await look(input, setup, before);
+      const stranger = strangersIn(looks, releasesOf(input));
+      if (stranger !== null) {
+        const result = { kind: 'unconfirmed' as const, reason: `not yet confirmed: ${stranger}` };
+        return { state: before, result, nextLookMs };
+      }
+      const state = await advance(input, before, looks);
+      const overdue = (state.lastAtMs ?? 0) + nextLookMs > input.sinceMs + rollback.verifyMs;
+      return { state, result: judgeVerification(state, input.policy, overdue), nextLookMs };
     },
   };
 
-  async function look(input: VerifyInput, setup: ProductSetup, state: WatchState): Promise<WatchState> {
-    const { cancellationSignal } = Context.current();
-    const services = await Promise.all(
-      input.moves.map(async ({ service }): Promise<ServiceObservation> => {
-        const reach = serviceSetup(setup, service);
-        try {
-          const live = await reach.target.live(service, cancellationSignal);
-          const cursor = (state.services.find((entry) => entry.service === service)?.cursor ?? null) as never;
-          const request = {
-            ...input.key,
-            service,
-            instances: live.instances,
-            cursor,
-            signal: cancellationSignal,
-          };
-          const [probes, measurement] = await Promise.all([
-            reach.probe.probe(live.instances, cancellationSignal),
-            reach.metrics.measure(request),
-          ]);
-          if (measurement.kind !== 'measured')
-            return { service, probes, measured: { kind: 'blind', reason: measurement.reason } };
-          const { counts, missing } = measurement;
-          return {
-            service,
-            probes,
-            measured: { kind: 'counts', counts, cursor: measurement.cursor, missing },
-          };
-        } catch (error) {
-          if (cancellationSignal.aborted) throw ApplicationFailure.retryable('cancelled', 'Cancelled');
-          return { service, probes: [], measured: { kind: 'blind', reason: messageOf(error) } };
-        }
+  async function look(input: VerifyInput, setup: ProductSetup, state: WatchState): Promise<Look[]> {
+    const signal = Context.current().cancellationSignal;
+    return Promise.all(
+      input.moves.map(({ service }) => {
+        const { cursor = null } = state.services.find((entry) => entry.service === service) ?? {};
+        return lookAt(serviceSetup(setup, service), { key: input.key, cursor, signal });
       }),
     );
+  }
+
+  async function advance(
+    { policy, sinceMs }: VerifyInput,
+    state: WatchState,
+    looks: readonly Look[],
+  ): Promise<WatchState> {
     const atMs = await clock.now();
+    const services = looks.map(({ observation }) => observation);
     const seen = { tickMs: atMs, regular: true, gap: false, atMs, services, unexpected: null };
     // Health counts from the first check here, there is no warm-up: the release was healthy before traffic came.
-    const deployedAtMs =
-      input.sinceMs - setup.policy.monitoring.warmUpMs - setup.policy.monitoring.baselineWindowMs;
-    return advanceWatch(state, seen, { policy: setup.policy, deployedAtMs, mayAct: false, reported: {} })
-      .state;
+    const deployedAtMs = sinceMs - policy.monitoring.warmUpMs - policy.monitoring.baselineWindowMs;
+    return advanceWatch(state, seen, { policy, deployedAtMs, mayAct: false, reported: {} }).state;
   }
 
   async function references(input: VerifyInput) {
@@ -109,4 +101,8 @@ export function createVerifyActivities({ store, catalog, clock }: Dependencies) 
     }
     return found;
   }
+}
+
+function releasesOf({ moves }: VerifyInput): ServiceRelease[] {
+  return moves.map(({ service, to }) => ({ service, release: to }));
 }

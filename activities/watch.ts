@@ -4,13 +4,15 @@ import type { Edge, Reported } from '../domain/conditions.ts';
 import type { DeploymentOrigin, ServiceRelease } from '../domain/deployment.ts';
 import type { Trigger } from '../domain/detection/verdict.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
-import { unexpectedRelease } from '../domain/live.ts';
 import { activePause } from '../domain/product-row.ts';
+import type { RollbackPlan } from '../domain/rollback.ts';
 import { type AttemptPlan, nextTick, planAttempt, tickGrid } from '../domain/tick-grid.ts';
 import { clockTime } from '../domain/timeline.ts';
-import { advanceWatch, type ServiceObservation, type WatchState, watchedEnough } from '../domain/watch.ts';
+import { advanceWatch, type WatchState, type WatchStep, watchedEnough } from '../domain/watch.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
+import { lookAt, strangersIn } from './look-at.ts';
 import { openWatch } from './open-watch.ts';
+import { readRollbackPlan } from './rollback-plan.ts';
 import { serviceSetup } from './service-setup.ts';
 import { messageOf, within } from './within.ts';
 
@@ -35,6 +37,7 @@ export type WatchResult =
       readonly goodMs: number;
       /** Whether so much was observed that `healthy` may be said, with the reason. */
       readonly enough: { readonly enough: boolean; readonly reason: string };
+      readonly plan: RollbackPlan | null;
     }
   | {
       readonly kind: 'edges';
@@ -43,8 +46,10 @@ export type WatchResult =
       readonly obstacle: Obstacle;
       readonly policyVersion: number;
       readonly atMs: number;
+      readonly plan: RollbackPlan | null;
     };
 
+const storePatienceMs = 2_000;
 const storeKey = 'blind:store';
 const internalKey = 'blind:internal';
 
@@ -98,15 +103,18 @@ async function attempt(
   if (known.supersededBy !== null && input.reported.superseded === undefined) {
     return supersededEdge(known.supersededBy, setup, startedMs);
   }
-  if (plan.kind === 'segment_end') return segmentEnd(known.state, setup, input);
+  if (plan.kind === 'segment_end') return segmentEnd(dependencies, known.state, setup, input);
   if (plan.kind === 'wait' && !resolved) {
     const sentence = `waiting for the check at ${clockTime(plan.untilMs)}`;
     return { sentence, retryAfterMs: plan.untilMs - (await dependencies.clock.now()) };
   }
   const step =
     plan.kind === 'wait'
-      ? { state: known.state, edges: [], triggers: [], sentence: 'the store answers again' }
+      ? { ...nothingNew, state: known.state }
       : await takeSample(dependencies, input, setup, known, plan);
+  // A breach that could not be written is a breach all the same; anything else waits for the store.
+  if (step.storeProblem !== null && step.triggers.length === 0)
+    return withoutStore(dependencies, input, setup, step.storeProblem);
   const edges = [...step.edges, ...endedHere(input, step.state, startedMs)];
   if (edges.length > 0) {
     return {
@@ -116,10 +124,12 @@ async function attempt(
       obstacle: known.obstacle,
       policyVersion: setup.policyVersion,
       atMs: step.state.lastAtMs ?? startedMs,
+      // A breach waits for nothing: the rollback reads the way back itself.
+      plan: step.triggers.length > 0 ? null : await wayBack(dependencies, setup, input),
     };
   }
   const nextMs = nextTick(grid, step.state.lastTickMs ?? startedMs, step.state.suspect);
-  if (nextMs > input.segmentEndMs) return segmentEnd(step.state, setup, input);
+  if (nextMs > input.segmentEndMs) return segmentEnd(dependencies, step.state, setup, input);
   const elapsedMs = (await dependencies.clock.now()) - startedMs;
   return {
     sentence: `${step.sentence}; next check ${clockTime(nextMs)}`,
@@ -129,6 +139,8 @@ async function attempt(
       elapsedMs,
   };
 }
+
+const nothingNew = { edges: [], triggers: [], sentence: 'the store answers again', storeProblem: null };
 
 interface Known {
   readonly state: WatchState;
@@ -144,7 +156,7 @@ async function loadState(
   setup: ProductSetup,
 ): Promise<Known | Error> {
   try {
-    return await within(2_000, 'the store', async () => {
+    return await within(storePatienceMs, 'the store', async () => {
       const row = await dependencies.store.products.read(input.key);
       const nowMs = await dependencies.clock.now();
       const pause = activePause(row, nowMs);
@@ -171,30 +183,42 @@ function obstacle(input: WatchInput, setup: ProductSetup, pausedBy: string | nul
   return null;
 }
 
+/** The newest way back travels to the monitor, so that a rollback without the store knows it; `null` when it is not known now. */
+async function wayBack(
+  { store }: Dependencies,
+  setup: ProductSetup,
+  input: WatchInput,
+): Promise<RollbackPlan | null> {
+  return within(storePatienceMs, 'the store', () => readRollbackPlan(store, setup, input)).catch(() => null);
+}
+
+/** What one check found, and why it could not be written if so. */
+type Taken = WatchStep & { readonly storeProblem: Error | null };
+
 async function takeSample(
   dependencies: Dependencies,
   input: WatchInput,
   setup: ProductSetup,
   known: Known,
   plan: Extract<AttemptPlan, { kind: 'measure' }>,
-) {
-  const { cancellationSignal } = Context.current();
-  const observed = await Promise.all(
-    input.services.map((release) =>
-      observe(input, release, setup, known.state, plan.gap, cancellationSignal),
-    ),
+): Promise<Taken> {
+  const signal = Context.current().cancellationSignal;
+  const looks = await Promise.all(
+    input.services.map(({ service }) => {
+      const watch = known.state.services.find((entry) => entry.service === service);
+      const cursor = plan.gap ? null : (watch?.cursor ?? null);
+      return lookAt(serviceSetup(setup, service), { key: input.key, cursor, signal });
+    }),
   );
-  const atMs = await dependencies.clock.now();
-  const strangers = observed.flatMap((entry) => (entry.unexpected === null ? [] : [entry.unexpected]));
   const step = advanceWatch(
     known.state,
     {
       tickMs: plan.tickMs,
       regular: plan.regular,
       gap: plan.gap,
-      atMs,
-      services: observed.map((entry) => entry.observation),
-      unexpected: strangers.length === 0 ? null : strangers.join('; '),
+      atMs: await dependencies.clock.now(),
+      services: looks.map(({ observation }) => observation),
+      unexpected: strangersIn(looks, input.services),
     },
     {
       policy: setup.policy,
@@ -203,62 +227,25 @@ async function takeSample(
       reported: input.reported,
     },
   );
+  const blind = looks.filter(({ observation }) => observation.measured.kind === 'blind');
   const ticks = step.samples.map(({ service, ...sample }): Tick => {
-    const blind = observed.some(
-      (entry) => entry.observation.service === service && entry.observation.measured.kind === 'blind',
-    );
-    return { service, kind: plan.gap ? 'gap' : blind ? 'blind' : 'sample', sample };
+    const isBlind = blind.some(({ observation }) => observation.service === service);
+    return { service, kind: plan.gap ? 'gap' : isBlind ? 'blind' : 'sample', sample };
   });
-  await dependencies.store.watches.record(input.key, step.state, ticks);
-  if (plan.regular) await dependencies.store.deployments.setGood(input.key, step.state.goodMs);
-  return step;
+  const storeProblem = await within(storePatienceMs, 'the store', async () => {
+    await dependencies.store.watches.record(input.key, step.state, ticks);
+    if (plan.regular) await dependencies.store.deployments.setGood(input.key, step.state.goodMs);
+    return null;
+  }).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+  return { ...step, storeProblem };
 }
 
-async function observe(
-  input: WatchInput,
-  { service, release }: ServiceRelease,
-  setup: ProductSetup,
+async function segmentEnd(
+  dependencies: Dependencies,
   state: WatchState,
-  gap: boolean,
-  signal: AbortSignal,
-): Promise<{ observation: ServiceObservation; unexpected: string | null }> {
-  const reach = serviceSetup(setup, service);
-  const watch = state.services.find((entry) => entry.service === service);
-  try {
-    const live = await reach.target.live(service, signal);
-    const running = live.instances;
-    const [probes, measurement] = await Promise.all([
-      reach.probe.probe(running, signal),
-      reach.metrics.measure({
-        product: input.key.product,
-        environment: input.key.environment,
-        service,
-        instances: running,
-        cursor: gap ? null : ((watch?.cursor ?? null) as never),
-        signal,
-      }),
-    ]);
-    const measured: ServiceObservation['measured'] =
-      measurement.kind === 'measured'
-        ? {
-            kind: 'counts',
-            counts: measurement.counts,
-            cursor: measurement.cursor,
-            missing: measurement.missing,
-          }
-        : { kind: 'blind', reason: `${measurement.kind}: ${measurement.reason}` };
-    const unexpected = unexpectedRelease(live, [release]);
-    return {
-      observation: { service, probes, measured },
-      unexpected: unexpected && `${service}: ${unexpected}`,
-    };
-  } catch (error) {
-    const reason = `the deploy target does not answer: ${messageOf(error)}`;
-    return { observation: { service, probes: [], measured: { kind: 'blind', reason } }, unexpected: null };
-  }
-}
-
-function segmentEnd(state: WatchState, setup: ProductSetup, input: WatchInput): WatchResult {
+  setup: ProductSetup,
+  input: WatchInput,
+): Promise<WatchResult> {
   const { checkIntervalMs } = setup.policy.monitoring;
   const expected = Math.floor((input.segmentEndMs - input.deployedAtMs) / checkIntervalMs);
   return {
@@ -268,6 +255,7 @@ function segmentEnd(state: WatchState, setup: ProductSetup, input: WatchInput): 
     observedTicks: state.observedTicks,
     goodMs: state.goodMs,
     enough: watchedEnough(state, expected, setup.policy, input.segmentEndMs),
+    plan: await wayBack(dependencies, setup, input),
   };
 }
 
@@ -303,6 +291,7 @@ function supersededEdge(by: string, setup: ProductSetup, atMs: number): WatchRes
     obstacle: null,
     policyVersion: setup.policyVersion,
     atMs,
+    plan: null,
   };
 }
 
@@ -363,6 +352,7 @@ async function blindAttempt(
       obstacle: null,
       policyVersion: setup?.policyVersion ?? 0,
       atMs,
+      plan: null,
     };
   }
   return { sentence: reason, retryAfterMs: setup?.policy.monitoring.checkIntervalMs ?? 5_000 };

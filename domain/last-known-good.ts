@@ -42,7 +42,10 @@ export function rollbackCandidates(input: {
   const goodMs = new Map<string, number>();
   for (const deployment of input.deployments) {
     const release = releaseOf(deployment, input.service);
-    if (release !== null) goodMs.set(release, (goodMs.get(release) ?? 0) + deployment.goodMs);
+    if (release === null) continue;
+    // Not watched well enough to be called good, whatever was seen of it.
+    const servedMs = deployment.outcome === 'unobserved' ? 0 : deployment.goodMs;
+    goodMs.set(release, (goodMs.get(release) ?? 0) + servedMs);
   }
   for (const { service, release } of input.standings) {
     if (service === input.service && !goodMs.has(release)) goodMs.set(release, 0);

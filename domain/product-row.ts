@@ -13,6 +13,11 @@ export interface ActiveRollback {
   readonly sinceMs: number;
 }
 
+/** Whether a person made it by hand, without Temporal. */
+export function isDirect(rollbackId: string): boolean {
+  return rollbackId.startsWith('direct/');
+}
+
 export interface Pause {
   readonly untilMs: number | null;
   readonly by: string;
@@ -65,6 +70,11 @@ export function beginRollback(row: ProductRow, rollback: ActiveRollback): Beginn
   return { kind: 'begun', row: { ...row, rollback } };
 }
 
+/** Whether the row is this rollback's to end: it names it, or it names none and still what was to be rolled back. */
+export function isHeldBy(row: ProductRow, rollbackId: string, deployment: string | null): boolean {
+  return row.rollback === null ? row.currentDeployment === deployment : row.rollback.id === rollbackId;
+}
+
 /**
  * Ends a rollback; `current` becomes the current deployment (the restored one, or the newcomer that took over).
  * @param deployment what was rolled back: where the row names no rollback (it was ended before, or never taken because the
@@ -76,7 +86,6 @@ export function endRollback(
   current: string | null,
   deployment: string | null = row.currentDeployment,
 ): ProductRow {
-  if (row.rollback === null ? row.currentDeployment !== deployment : row.rollback.id !== rollbackId)
-    return row;
+  if (!isHeldBy(row, rollbackId, deployment)) return row;
   return { ...row, rollback: null, currentDeployment: current ?? row.currentDeployment };
 }

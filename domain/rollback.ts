@@ -1,7 +1,7 @@
 import type { ServiceRelease } from './deployment.ts';
 import type { Trigger } from './detection/verdict.ts';
 import type { Candidate } from './last-known-good.ts';
-import type { EscalationPolicy, RollbackPolicy } from './policy.ts';
+import type { Policy } from './policy.ts';
 
 /** Who wants a rollback, and why. */
 export interface RollbackRequest {
@@ -33,11 +33,7 @@ export interface RollbackPlan {
 /** The policy a rollback runs by; fixed when it begins. */
 export interface RollbackSettings {
   readonly policyVersion: number;
-  readonly rollback: RollbackPolicy;
-  readonly escalation: EscalationPolicy;
-  readonly checkIntervalMs: number;
-  readonly blindAlertMs: number;
-  readonly blindEscalateMs: number;
+  readonly policy: Policy;
   /** Task queue of the target and metrics activities. */
   readonly targetQueue: string;
 }
@@ -49,19 +45,30 @@ export interface Move {
   readonly to: string;
   /** Why this release. */
   readonly reason: string;
+  /** Besides `from` and `to`: what earlier rounds may have left live. */
+  readonly replaceable: readonly string[];
 }
 
 /** What `chooseTarget` found. */
 export type TargetChoice =
   | { readonly kind: 'chosen'; readonly moves: readonly Move[] }
   | { readonly kind: 'none'; readonly reason: string }
-  | { readonly kind: 'changed_outside'; readonly reason: string; readonly live: readonly ServiceRelease[] };
+  | { readonly kind: 'changed_outside'; readonly reason: string };
 
-/** The sentence for a request that meets a rollback under way: joined, or refused because it wants something else. */
+/**
+ * The sentence for a request that meets a rollback under way: joined, or refused because it wants something else.
+ * @param moves `null` until the target is chosen
+ * @param requestedTo what the running rollback was asked for
+ */
 export function joinRollback(
   moves: readonly Move[] | null,
   to: string | null,
+  requestedTo: string | null = null,
 ): { readonly accepted: boolean; readonly reason: string } {
+  if (moves === null && to !== null && to !== requestedTo) {
+    const wanted = requestedTo ?? 'the last known good release';
+    return { accepted: false, reason: `a rollback to ${wanted} is beginning; it cannot change to ${to} now` };
+  }
   const target = moves?.map((move) => `${move.service} to ${move.to}`).join(', ');
   if (to !== null && moves?.some((move) => move.to !== to)) {
     return { accepted: false, reason: `a rollback of ${target} is running; it cannot change to ${to} now` };
@@ -84,12 +91,11 @@ export function incidentId(product: string, startedAt: string, runId: string): s
 export type StepResult =
   | { readonly kind: 'done'; readonly detail: string }
   /** The live release is not the one the step was told to replace. */
-  | { readonly kind: 'changed_outside'; readonly reason: string; readonly live: readonly ServiceRelease[] };
+  | { readonly kind: 'changed_outside'; readonly reason: string };
 
 export type HealthResult =
   | { readonly kind: 'healthy'; readonly detail: string }
-  | { readonly kind: 'unhealthy'; readonly reason: string }
-  | { readonly kind: 'changed_outside'; readonly reason: string; readonly live: readonly ServiceRelease[] };
+  | { readonly kind: 'unhealthy'; readonly reason: string };
 
 /** Checks before traffic: does the restored release look right while nobody uses it? */
 export interface PreTrafficResult {

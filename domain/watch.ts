@@ -191,13 +191,19 @@ function advanceService(service: ServiceWatch, seen: Observation, context: Watch
     missing: measured.kind === 'counts' ? measured.missing : [],
   };
   const inBaseline = seen.atMs < context.deployedAtMs + context.policy.monitoring.baselineWindowMs;
-  const before = seen.gap ? forgetCounts(service.judge) : service.judge;
-  const judged = judge(before, counted ? sample : { ...sample, regular: false }, {
-    policy: context.policy,
-    references: [...service.references, ...ownReference(service, inBaseline)],
-    deployedAtMs: context.deployedAtMs,
-  });
-  const triggers = judged.verdicts.flatMap((verdict) => breachTrigger(verdict, service.service, sample.atMs));
+  const references = [...service.references, ...ownReference(service, inBaseline)];
+  const judged = seen.gap
+    ? { state: forgetCounts(service.judge), verdicts: [] }
+    : judge(service.judge, counted ? sample : { ...sample, regular: false }, {
+        policy: context.policy,
+        references,
+        deployedAtMs: context.deployedAtMs,
+      });
+  // Without new counts the old ones only slide out of their window: that is no evidence of anything.
+  const verdicts = counted
+    ? judged.verdicts
+    : judged.verdicts.filter(({ trigger }) => trigger === 'health_check');
+  const triggers = verdicts.flatMap((verdict) => breachTrigger(verdict, service.service, sample.atMs));
   return {
     service: {
       ...service,
@@ -207,13 +213,13 @@ function advanceService(service: ServiceWatch, seen: Observation, context: Watch
       baseline:
         counted && inBaseline && seen.regular ? addToTotals(service.baseline, sample) : service.baseline,
       good: counted && seen.regular ? addToTotals(service.good, sample) : service.good,
-      verdicts: judged.verdicts,
+      verdicts,
     },
     sample,
-    found: conditionsOf(service.service, judged.verdicts, measured),
+    found: conditionsOf(service.service, verdicts, measured),
     triggers,
     suspect:
-      judged.verdicts.some((verdict) => verdict.state === 'suspect' || verdict.state === 'breach') ||
+      verdicts.some((verdict) => verdict.state === 'suspect' || verdict.state === 'breach') ||
       sample.probes.some((probe) => !probe.healthy),
     evidence: counted,
   };
@@ -278,9 +284,11 @@ function sentence(state: WatchState, found: readonly Condition[]): string {
   const names = state.services.length > 1;
   return state.services
     .map((service) => {
-      const verdict = service.verdicts.find((entry) => entry.state === 'suspect') ?? service.verdicts[0];
+      const verdict =
+        service.verdicts.find((entry) => entry.state === 'suspect') ??
+        service.verdicts.find((entry) => entry.trigger === 'error_rate');
       const state = verdict?.state === 'suspect' ? 'suspect' : 'healthy';
-      return `${names ? `${service.service} ` : ''}${state}: ${verdict?.reason ?? 'first measurement'}`;
+      return `${names ? `${service.service} ` : ''}${state}: ${verdict?.reason ?? 'no regular sample yet'}`;
     })
     .join('; ');
 }

@@ -34,6 +34,8 @@ export interface CatalogOptions {
 
 /** How long the store may take; after that the last known version holds. */
 const patienceMs = 2_000;
+/** For this long after that it is not asked again. */
+const believedDownMs = 5_000;
 
 export interface ConfiguredCatalog extends Catalog {
   /** The dead-man switch, called while every watch works; `null`: none is configured. */
@@ -45,8 +47,13 @@ export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
   let seen: ConfigVersion | null = null;
   let inForce: InForce | null = null;
   let reading: Promise<ConfigVersion | null> | null = null;
+  let downUntilMs = 0;
+  /** By product: what the file once said of one that it names no more. Its monitors and rollbacks still run. */
+  const retired = new Map<string, ProductSetup>();
 
   async function newest(): Promise<InForce> {
+    // A store that hangs is not waited for by every step of a rollback.
+    if (inForce !== null && Date.now() < downUntilMs) return inForce;
     // Thousands of monitors ask at once: one answer serves them all.
     reading ??= within(patienceMs, 'the store', () => options.read()).finally(() => {
       reading = null;
@@ -57,6 +64,7 @@ export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
     } catch (error) {
       // A store that is down must not hold up a rollback.
       if (inForce === null) throw error;
+      downUntilMs = Date.now() + believedDownMs;
     }
     if (inForce !== null) return inForce;
     if (seen === null) throw new ConfigError('no configuration has been stored yet; load one with --config');
@@ -68,8 +76,14 @@ export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
     seen = found;
     const { config, problems } = parseConfig(found.source, { file: found.file });
     if (config !== null && problems.length === 0)
-      inForce = { config, setups: setupsOf(config, found.version, options) };
+      inForce = replaced(inForce, { config, setups: setupsOf(config, found.version, options) });
     else options.stdout.write(rejection(found.version, inForce, configError(problems)));
+  }
+
+  function replaced(before: InForce | null, after: InForce): InForce {
+    for (const setup of before?.setups ?? []) retired.set(productName(setup), setup);
+    for (const setup of after.setups) retired.delete(productName(setup));
+    return after;
   }
 
   return {
@@ -79,6 +93,8 @@ export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
         ({ product, environment }) => product === key.product && environment === key.environment,
       );
       if (found !== undefined) return found;
+      const gone = retired.get(productName(key));
+      if (gone !== undefined) return gone;
       const names = setups.map(productName).join(', ') || 'none';
       throw new Error(`unknown product ${productName(key)}; known: ${names}`);
     },

@@ -85,9 +85,7 @@ export function createSweep(options: SweepOptions) {
     if (held === null || held.id.startsWith('direct/') || now() - held.sinceMs < 60_000) return [];
     const status = await rollbackStatus(key);
     if (status === null || status === 'running') return [];
-    await store.products.change(key, (current) =>
-      current.rollback?.id === held.id ? { ...current, rollback: null } : null,
-    );
+    if ((await store.deployments.freeRow(key, held.id, now())) === null) return [];
     const text = `The row of ${productName(key)} named rollback ${held.id}, whose workflow does not run (${status}); it was cleared. Look at what is live and at traffic.`;
     await tell(
       { ...key, deployment: held.deployment },

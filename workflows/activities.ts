@@ -28,9 +28,7 @@ export const records = proxyActivities<
 });
 
 /** Questions to the store that may go without an answer. */
-export const questions = proxyActivities<
-  Pick<Activities, 'refreshPlan' | 'readTakeOver' | 'readRollbackOutcome' | 'isReleased'>
->({
+export const questions = proxyActivities<Pick<Activities, 'readRollbackOutcome' | 'isReleased'>>({
   taskQueue: controlQueue,
   heartbeatTimeout,
   startToCloseTimeout: '5s',
@@ -70,13 +68,17 @@ export function watching(taskQueue: string, untilMs: number, nowMs: number, summ
 }
 
 /** Steps that act on the target: real failures are final for the attempt, a lost worker is repeated. */
-export function acting(taskQueue: string, timeoutMs: number, summary: string) {
+export function acting(
+  taskQueue: string,
+  { stepMs, leftMs }: { readonly stepMs: number; readonly leftMs: number },
+  summary: string,
+) {
   return proxyActivities<Pick<Activities, 'restore' | 'restart' | 'checkBeforeTraffic'>>({
     taskQueue,
     summary,
     heartbeatTimeout,
-    startToCloseTimeout: timeoutMs,
-    scheduleToCloseTimeout: timeoutMs + 60_000,
+    startToCloseTimeout: Math.min(stepMs, leftMs),
+    scheduleToCloseTimeout: Math.min(stepMs + 60_000, leftMs),
     retry: { initialInterval: '1s', backoffCoefficient: 1, maximumAttempts: 10 },
   });
 }
@@ -122,6 +124,57 @@ export function choosing(taskQueue: string) {
   });
 }
 
+const days = 7;
+
+/** As `choosing`, while people are asked: taken by the first worker that comes, at no cost until then. */
+export function keepChoosing(taskQueue: string) {
+  return proxyActivities<Pick<Activities, 'chooseTarget'>>({
+    taskQueue,
+    summary: 'compare what is live, choose last known good: until it works',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    heartbeatTimeout,
+    startToCloseTimeout: '30s',
+    scheduleToCloseTimeout: `${days} days`,
+    retry: { initialInterval: '5s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 20_000 },
+  });
+}
+
+/** As `steering`, while people are asked: every 30 s. A late one must not undo what a person said meanwhile. */
+export function keepResuming(taskQueue: string) {
+  return proxyActivities<Pick<Activities, 'resumeTraffic'>>({
+    taskQueue,
+    summary: 'maintenance mode off: until it works',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    heartbeatTimeout,
+    startToCloseTimeout: '15s',
+    scheduleToCloseTimeout: `${days} days`,
+    retry: { initialInterval: '30s', backoffCoefficient: 1, maximumAttempts: 30_000 },
+  });
+}
+
+/** Who else holds the row, and who waits: polls by retry until there is somebody. */
+export const seeking = proxyActivities<Pick<Activities, 'awaitOthers'>>({
+  taskQueue: controlQueue,
+  summary: 'does anybody else act?',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  heartbeatTimeout,
+  startToCloseTimeout: '10s',
+  scheduleToCloseTimeout: `${days} days`,
+  retry: { initialInterval: '5s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 30_000 },
+});
+
+/** For an escalation's notice, which does not wait long for it. */
+export function describing(taskQueue: string) {
+  return proxyActivities<Pick<Activities, 'describeState'>>({
+    taskQueue,
+    summary: 'what is live, and traffic',
+    heartbeatTimeout,
+    startToCloseTimeout: '8s',
+    scheduleToCloseTimeout: '10s',
+    retry: { initialInterval: '1s', maximumAttempts: 2 },
+  });
+}
+
 /** What is live, for a deployment that somebody made by hand. */
 export function looking(taskQueue: string) {
   return proxyActivities<Pick<Activities, 'readLive'>>({
@@ -136,7 +189,7 @@ export function looking(taskQueue: string) {
 
 /** Traffic is switched within 15 s or tried again, five times. */
 export function steering(taskQueue: string, summary: string) {
-  return proxyActivities<Pick<Activities, 'stopTraffic' | 'resumeTraffic' | 'describeState'>>({
+  return proxyActivities<Pick<Activities, 'stopTraffic' | 'resumeTraffic' | 'resumeAsIs'>>({
     taskQueue,
     summary,
     heartbeatTimeout,

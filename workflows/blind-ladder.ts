@@ -1,7 +1,9 @@
 import { condition } from '@temporalio/workflow';
 import { shortDuration } from '../domain/detection/verdict.ts';
-import type { RollbackSettings } from '../domain/rollback.ts';
+import type { MonitoringPolicy } from '../domain/policy.ts';
 import type { Teller } from './teller.ts';
+
+type BlindLimits = Pick<MonitoringPolicy, 'blindAlertMs' | 'blindEscalateMs'>;
 
 interface Blindness {
   readonly reason: string;
@@ -12,10 +14,7 @@ interface Blindness {
 export function createBlindLadder(teller: Teller, carried: Readonly<Record<string, number>>) {
   const standing = new Map<string, Blindness>();
   for (const [key, sinceMs] of Object.entries(carried)) standing.set(key, { reason: key, sinceMs });
-  let settings: Pick<RollbackSettings, 'blindAlertMs' | 'blindEscalateMs'> = {
-    blindAlertMs: 180_000,
-    blindEscalateMs: 900_000,
-  };
+  let settings: BlindLimits = { blindAlertMs: 180_000, blindEscalateMs: 900_000 };
 
   async function climb(key: string, blindness: Blindness): Promise<void> {
     const rungs = [
@@ -31,7 +30,7 @@ export function createBlindLadder(teller: Teller, carried: Readonly<Record<strin
   }
 
   return {
-    use(next: Pick<RollbackSettings, 'blindAlertMs' | 'blindEscalateMs'>): void {
+    use(next: BlindLimits): void {
       settings = next;
       for (const [key, blindness] of standing) void climb(key, blindness).catch(() => undefined);
     },

@@ -6,77 +6,77 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
-import { monitorWorkflowId } from '../domain/identity.ts';
+import { type DeploymentKey, monitorWorkflowId } from '../domain/identity.ts';
 import type { Standing } from '../domain/last-known-good.ts';
 import { records } from './activities.ts';
 import { type RollbackInput, type RollbackResult, releasedSignal, rollbackEndedSignal } from './messages.ts';
-import type { RollbackSteps, StepsEnd, StepTools } from './rollback-steps.ts';
+import { alertTitle, type Ending, type RollbackContext, restoredServices } from './rollback-context.ts';
 import { startMonitor, watchStranger } from './watch-stranger.ts';
 
-export type Ending = Exclude<StepsEnd, { kind: 'trouble' }>;
+type Tools = Pick<RollbackContext, 'journal' | 'presence' | 'inbox' | 'teller'>;
 
 /** Writes how a rollback ended, starts the restored release's monitor or releases the newcomer's, and tells who waited. */
-export async function concludeRollback(
-  input: RollbackInput,
-  end: Ending,
-  tools: StepTools & { readonly steps: RollbackSteps },
-): Promise<RollbackResult> {
-  const { journal, presence, teller, inbox, draft, steps } = tools;
+export async function concludeRollback(end: Ending, context: RollbackContext): Promise<RollbackResult> {
+  const { input, journal, draft } = context;
   const outcome = outcomeOf(end);
-  const nowMs = Date.now();
   const incident = {
     ...draft.incident,
     status: 'open' as const,
     outcome,
     outcomeReason: end.reason,
-    endedAtMs: nowMs,
+    endedAtMs: Date.now(),
   };
   draft.set(incident);
-  const newcomer = end.kind === 'superseded' ? end.newcomer : null;
-  const restored = restoredMonitor(input, end, tools, nowMs);
+  const restored = restoredDeployment(end, context);
   journal.note('outcome', `Rollback of ${releaseNames(input.services)}: ${outcome} (${end.reason})`);
-  if (end.kind === 'rolled_back' && !end.confirmed) {
-    teller.tell('owner', { severity: 'warning', title: 'Rollback not yet confirmed', text: end.reason });
-  }
-  await records.concludeRollback({
-    conclusion: {
-      key: input.key,
-      rollback: incident.id,
-      outcome,
-      reason: end.reason,
-      restored,
-      takenOverBy: newcomer?.deployment ?? null,
-    },
-    standings: standingsOf(input, end, incident.id, steps),
+  tellEnding(end, context);
+  const { released } = await records.concludeRollback({
+    conclusion: { key: input.key, rollback: incident.id, outcome, reason: end.reason, restored },
+    standings: standingsOf(end, input, incident.id),
     incident,
   });
-  if (restored !== null) {
+  if (restored !== null && released === null) {
     const { services, origin, deployedAtMs } = restored;
     const key = { ...input.key, deployment: restored.deployment };
     await startMonitor({ key, services, origin, deployedAtMs, searchAttributes: input.searchAttributes });
   }
-  if (newcomer !== null) {
-    await getExternalWorkflowHandle(monitorWorkflowId({ ...input.key, deployment: newcomer.deployment }))
-      .signal(releasedSignal)
-      .catch(() => undefined);
-  }
-  if (end.kind === 'changed_outside' || (end.kind === 'superseded' && newcomer === null))
+  if (released !== null) await release({ ...input.key, deployment: released });
+  else if (end.kind === 'changed_outside' || (end.kind === 'superseded' && end.stranger))
     await watchStranger(
       { ...input, origin: 'reported', deployedAtMs: 0 },
-      { ...input, targetQueue: steps.targetQueue },
+      { ...input, targetQueue: context.settings.targetQueue },
     );
-  return finish(
-    input,
-    { deployment: input.key.deployment, outcome, reason: end.reason, incident: incident.id },
-    { journal, presence, inbox, teller },
-  );
+  const result = { deployment: input.key.deployment, outcome, reason: end.reason, incident: incident.id };
+  return finish(input, result, context);
+}
+
+/** The deployment that waited is watched from now on; its monitor also asks the store, should this be lost. */
+async function release(key: DeploymentKey): Promise<void> {
+  await getExternalWorkflowHandle(monitorWorkflowId(key))
+    .signal(releasedSignal)
+    .catch(() => undefined);
+}
+
+/** Whoever was alarmed hears how it ended. A rollback that worked has said so when traffic came back. */
+function tellEnding(end: Ending, { teller, input, progress }: RollbackContext): void {
+  if (end.kind === 'rolled_back') return;
+  const titles = {
+    superseded: 'Rollback ended, another release is live',
+    changed_outside: 'No rollback: somebody changed what is live',
+    left: 'Escalation ended by a person',
+  };
+  teller.tell(end.kind === 'left' ? 'everyone' : 'owner', {
+    severity: 'warning',
+    title: alertTitle(input.key, titles[end.kind]),
+    text: `${end.reason}. ${progress.round === 0 ? 'Nothing was done.' : ''}`.trim(),
+  });
 }
 
 /** A run refused in its first step touched nothing: it says so and ends. */
 export async function refuseRollback(
   input: RollbackInput,
   reason: string,
-  tools: Pick<StepTools, 'journal' | 'presence' | 'inbox' | 'teller'>,
+  tools: Tools,
 ): Promise<RollbackResult> {
   tools.journal.note('decision', `Rollback refused: ${reason}`);
   return finish(
@@ -89,7 +89,7 @@ export async function refuseRollback(
 async function finish(
   input: RollbackInput,
   result: RollbackResult,
-  { journal, presence, inbox, teller }: Pick<StepTools, 'journal' | 'presence' | 'inbox' | 'teller'>,
+  { journal, presence, inbox, teller }: Tools,
 ): Promise<RollbackResult> {
   presence.enter('ended');
   inbox.ended = true;
@@ -125,28 +125,24 @@ function outcomeOf(end: Ending): Outcome {
 }
 
 /** The restored release becomes the current deployment and is watched for 24 hours, without a rollback of the rollback. */
-function restoredMonitor(
-  input: RollbackInput,
-  end: Ending,
-  { inbox, steps, draft }: StepTools & { steps: RollbackSteps },
-  nowMs: number,
-) {
-  const isLive = end.kind === 'rolled_back' || (end.kind === 'left' && steps.restored());
-  if (!isLive || inbox.moves === null) return null;
+function restoredDeployment(end: Ending, { input, progress, draft }: RollbackContext) {
+  const isLive = end.kind === 'rolled_back' || (end.kind === 'left' && progress.restored);
+  if (!isLive) return null;
   return {
     ...input.key,
     deployment: `rollback-${draft.incident.id.slice('inc-'.length)}`,
-    services: inbox.moves.map((move) => ({ service: move.service, release: move.to })).reverse(),
+    services: restoredServices(progress),
     origin: 'rollback' as const,
-    deployedAtMs: draft.incident.trafficResumedAtMs ?? nowMs,
+    deployedAtMs: draft.incident.trafficResumedAtMs ?? Date.now(),
   };
 }
 
-function standingsOf(input: RollbackInput, end: Ending, incident: string, steps: RollbackSteps) {
-  const standing = standingFor(end, steps);
-  if (standing === null) return [];
-  const reason =
-    standing === 'quarantined' ? `rolling it back helped (${incident})` : `${end.reason} (${incident})`;
+/** What a verified rollback proves of the bad release; everything less is for the reviewer to lift. */
+function standingsOf(end: Ending, input: RollbackInput, incident: string) {
+  if (end.kind === 'changed_outside') return [];
+  const helped = end.kind === 'rolled_back' && end.confirmed;
+  const standing: Standing = helped ? 'quarantined' : 'held';
+  const reason = helped ? `rolling it back helped (${incident})` : `${end.reason} (${incident})`;
   return input.services.map(({ service, release }) => ({
     service,
     release,
@@ -154,11 +150,4 @@ function standingsOf(input: RollbackInput, end: Ending, incident: string, steps:
     author: 'orchestrator',
     reason,
   }));
-}
-
-function standingFor(end: Ending, steps: RollbackSteps): Standing | null {
-  if (end.kind === 'rolled_back') return end.confirmed ? 'quarantined' : 'held';
-  if (end.kind === 'left') return 'held';
-  if (end.kind === 'superseded') return steps.restored() ? 'held' : null;
-  return null;
 }

@@ -1,39 +1,36 @@
-import { condition, workflowInfo } from '@temporalio/workflow';
+import { allHandlersFinished, condition, workflowInfo } from '@temporalio/workflow';
 import { acknowledge, type EscalationState, nextNotice, noticeSent } from '../domain/escalation.ts';
-import { type DeploymentKey, productName, rollbackWorkflowId } from '../domain/identity.ts';
-import type { EscalationPolicy } from '../domain/policy.ts';
+import { type DeploymentKey, rollbackWorkflowId } from '../domain/identity.ts';
 import { clockTime } from '../domain/timeline.ts';
-import type { Journal } from './journal.ts';
-import type { RollbackCommandName } from './messages.ts';
-import type { GivenCommand, RollbackInbox } from './rollback-inbox.ts';
-import type { Teller } from './teller.ts';
-
-export interface Situation {
-  readonly title: string;
-  readonly reason: string;
-  /** Live release and traffic state, what was done: asked for at every notice. */
-  describe(): Promise<string>;
-}
+import type { RollbackCommandName, Trouble } from './messages.ts';
+import type { RollbackContext } from './rollback-context.ts';
+import type { GivenCommand } from './rollback-inbox.ts';
+import { describe } from './steer-traffic.ts';
 
 /** How an escalation was answered, and how far the ladder was climbed. */
 export interface Decision {
-  readonly answer: GivenCommand | 'taken_over' | 'continue_as_new';
+  readonly answer: GivenCommand | 'newcomer' | 'direct' | 'went_on' | 'continue_as_new';
   readonly ladder: EscalationState;
 }
 
-/** Asks people, level by level, until someone decides or a deployment takes over. Acknowledging silences it for a while. */
+/**
+ * Asks people, level by level, until someone decides, a deployment wants to take over, or it goes on by itself. Acknowledging
+ * silences it for a while.
+ */
 export async function escalate(
-  key: DeploymentKey,
-  situation: Situation,
-  policy: EscalationPolicy,
-  tools: { readonly inbox: RollbackInbox; readonly teller: Teller; readonly journal: Journal },
+  context: RollbackContext,
+  trouble: Trouble,
   ladder: EscalationState,
+  wentOn: () => boolean,
 ): Promise<Decision> {
-  const { inbox, teller, journal } = tools;
+  const { inbox, teller, journal, settings, input } = context;
+  const policy = settings.policy.escalation;
   inbox.escalated = true;
   let state = ladder;
   for (;;) {
-    if (inbox.newcomer !== null) return { answer: 'taken_over', ladder: state };
+    if (inbox.direct !== null) return { answer: 'direct', ladder: state };
+    if (wentOn()) return { answer: 'went_on', ladder: state };
+    if (inbox.newcomer !== null) return { answer: 'newcomer', ladder: state };
     const command = inbox.takeCommand();
     if (command?.name === 'acknowledge') {
       state = acknowledge(state, command.by ?? 'a person', Date.now(), policy);
@@ -42,26 +39,33 @@ export async function escalate(
       continue;
     }
     if (command !== null) return { answer: command, ladder: state };
-    const info = workflowInfo();
-    if (info.continueAsNewSuggested || info.historyLength > 3_000) {
-      return { answer: 'continue_as_new', ladder: state };
-    }
+    if (historyIsLong() && isQuiet(context)) return { answer: 'continue_as_new', ladder: state };
     const next = nextNotice(state, policy);
-    if (
-      await condition(
-        () => inbox.hasCommand() || inbox.newcomer !== null,
-        Math.max(0, next.atMs - Date.now()),
-      )
-    )
-      continue;
+    const asked = () =>
+      inbox.hasCommand() ||
+      inbox.newcomer !== null ||
+      inbox.direct !== null ||
+      wentOn() ||
+      (historyIsLong() && isQuiet(context));
+    if (await condition(asked, Math.max(0, next.atMs - Date.now()))) continue;
     teller.tell(next.notify, {
       severity: 'critical',
-      title: situation.title,
-      text: `${situation.reason}\n${await situation.describe().catch((error) => `state unknown: ${String(error)}`)}`,
-      commands: commandsByHand(key),
+      title: trouble.title,
+      text: `${trouble.reason}\n${await describe(context)}`,
+      commands: commandsByHand(input.key),
     });
     state = noticeSent(state, Date.now());
   }
+}
+
+function historyIsLong(): boolean {
+  const info = workflowInfo();
+  return info.continueAsNewSuggested || info.historyLength > 3_000;
+}
+
+/** Nothing that the next run would not know of. */
+function isQuiet({ teller, journal }: RollbackContext): boolean {
+  return teller.idle() && journal.idle() && allHandlersFinished();
 }
 
 /** The exact commands, with our CLI and with Temporal's alone. */
@@ -90,9 +94,4 @@ function commandsByHand(key: DeploymentKey): { label: string; command: string }[
     },
     { label: 'Without Temporal', command: `orchestrator rollback ${key.product} --direct${environment}` },
   ];
-}
-
-/** What an alert calls the product. */
-export function alertTitle(key: DeploymentKey, what: string): string {
-  return `${what}: ${productName(key)}`;
 }

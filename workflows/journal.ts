@@ -40,6 +40,7 @@ export function createJournal(
       // Many notes of one moment make one write; the store may be down for a day.
       if (!writing) void CancellationScope.nonCancellable(write).catch(() => undefined);
     },
+    idle: () => pending.length === 0,
     /** Waits until everything is written, at most `ms`. */
     async flushed(ms: number): Promise<boolean> {
       return condition(() => pending.length === 0, ms);

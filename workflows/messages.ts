@@ -3,7 +3,9 @@ import type { DeploymentOrigin, Outcome, ServiceRelease } from '../domain/deploy
 import type { EscalationState } from '../domain/escalation.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
 import type { Incident } from '../domain/incident.ts';
-import type { Move, RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
+import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
+import type { Progress } from './rollback-context.ts';
+import type { Newcomer } from './rollback-inbox.ts';
 
 export interface MonitorInput {
   readonly key: DeploymentKey;
@@ -19,6 +21,8 @@ export interface MonitorInput {
 export interface MonitorCarry {
   readonly watchFromMs: number;
   readonly baselineDone: boolean;
+  readonly watchedUntilMs: number;
+  readonly observed: { readonly enough: boolean; readonly reason: string };
   readonly reported: Readonly<Record<string, { readonly couldAct: boolean }>>;
   readonly blindSince: Readonly<Record<string, number>>;
   readonly seenRequests: readonly string[];
@@ -44,13 +48,12 @@ export interface RollbackInput {
 export interface RollbackCarry {
   readonly incident: Incident;
   readonly plan: RollbackPlan;
-  readonly moves: readonly Move[];
-  readonly trafficStopped: boolean;
-  readonly restored: boolean;
+  readonly progress: Progress;
   readonly trouble: Trouble;
   readonly ladder: EscalationState;
   readonly seen: readonly string[];
   readonly joined: readonly string[];
+  readonly offered: readonly string[];
 }
 
 /** Why people are asked. */
@@ -59,7 +62,18 @@ export interface Trouble {
   readonly reason: string;
   /** The restored release is sick too, or nothing suggests that the release was the cause. */
   readonly systemic: boolean;
+  /** What is tried on while people are asked; `null`: nothing moves without them. */
+  readonly goesOn: GoesOn | null;
 }
+
+export type GoesOn =
+  | { readonly kind: 'choose'; readonly to: string | null }
+  | {
+      readonly kind: 'resume';
+      readonly releases: readonly { readonly service: string; readonly to: string }[];
+      /** Who takes over then; `null`: the restored release, which is verified. */
+      readonly newcomer: Newcomer | null;
+    };
 
 export interface RollbackResult {
   /** Whose rollback it was. */

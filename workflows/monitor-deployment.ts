@@ -63,10 +63,9 @@ function createMonitor(input: MonitorInput) {
   let plan: RollbackPlan;
   let watchFromMs = input.carry?.watchFromMs ?? input.deployedAtMs;
   let baselineDone = input.carry?.baselineDone ?? false;
-  let observed: Extract<WatchResult, { kind: 'segment_end' }>['enough'] = {
-    enough: false,
-    reason: 'nothing was observed',
-  };
+  /** End of the last segment that was watched to its end. */
+  let watchedUntilMs = input.carry?.watchedUntilMs ?? 0;
+  let observed = input.carry?.observed ?? { enough: false, reason: 'nothing was observed' };
 
   return { run, finish };
 
@@ -78,7 +77,7 @@ function createMonitor(input: MonitorInput) {
     }
     settings = await records.beginMonitor(deployment);
     plan = settings.plan;
-    blind.use(plan.settings);
+    blind.use(plan.settings.policy.monitoring);
     if (input.carry === undefined) for (const text of settings.warnings) warnOwner(text);
     if (settings.status === 'ended')
       return { outcome: 'superseded', reason: 'this deployment has ended already' };
@@ -111,8 +110,11 @@ function createMonitor(input: MonitorInput) {
     const result = await watchUntil(segmentEndMs);
     if (result === 'interrupted') return null;
     if (result instanceof Error) return unobserved(result);
+    blind.ended('blind:watch');
+    plan = result.plan ?? plan;
     if (result.kind === 'edges') return takeEdges(result);
     observed = result.enough;
+    watchedUntilMs = segmentEndMs;
     if (!baselineDone) {
       baselineDone = true;
       const { text } = await records.establishBaseline(deployment);
@@ -126,9 +128,9 @@ function createMonitor(input: MonitorInput) {
 
   function nextSegmentEnd(): number {
     if (!baselineDone) return settings.baselineEndMs + (watchFromMs - input.deployedAtMs);
-    const elapsed = Date.now() - input.deployedAtMs;
-    // An attempt returns up to one interval before its segment's end: such a segment is over.
-    const index = Math.floor((elapsed + settings.checkIntervalMs) / settings.segmentMs) + 1;
+    // An attempt returns before its segment's end when no more check fits: such a segment is over.
+    const fromMs = Math.max(Date.now(), watchedUntilMs);
+    const index = Math.floor((fromMs - input.deployedAtMs) / settings.segmentMs) + 1;
     return Math.min(input.deployedAtMs + index * settings.segmentMs, settings.endMs);
   }
 
@@ -170,7 +172,6 @@ function createMonitor(input: MonitorInput) {
     if (began('changed_outside') !== undefined) return changedOutside();
     const breach = began('breach');
     if (breach === undefined || result.obstacle !== null) return null;
-    plan = await questions.refreshPlan(deployment).catch(() => plan);
     const request: RollbackRequest = {
       requestId: `${workflowInfo().runId}/${result.atMs}`,
       origin: 'automatic',
@@ -247,6 +248,9 @@ function createMonitor(input: MonitorInput) {
     if (ended.outcome !== 'refused') return finish(ended.outcome, ended.reason);
     journal.note('decision', `Rollback refused: ${ended.reason}`);
     teller.tell('owner', { severity: 'critical', title: 'Rollback refused', text: ended.reason });
+    // Whoever holds the product may take a while; a breach that still stands then is told again.
+    await condition(() => inbox.urgent(), settings.checkIntervalMs * 5);
+    for (const key of Object.keys(reported)) if (key.startsWith('breach:')) delete reported[key];
     return null;
   }
 
@@ -294,9 +298,23 @@ function createMonitor(input: MonitorInput) {
   async function awaitOther(result: { value: RollbackResult | null }): Promise<void> {
     while (result.value === null) {
       await condition(() => inbox.rollbackEnded !== null, '1m');
-      result.value =
-        inbox.rollbackEnded ?? (await questions.readRollbackOutcome(input.key).catch(() => null));
+      result.value = inbox.rollbackEnded ?? (await outcomeInStore());
     }
+  }
+
+  /** A rollback that was terminated tells nobody: the row that names none any more does. */
+  async function outcomeInStore(): Promise<RollbackResult | null> {
+    const found = await questions.readRollbackOutcome(input.key).catch(() => 'running' as const);
+    if (found === 'running') return null;
+    const { deployment } = input.key;
+    if (found !== 'gone') return { deployment, incident: null, ...found };
+    const reason = 'the rollback ended without a word: look at what is live and at traffic';
+    teller.tell('everyone', {
+      severity: 'critical',
+      title: `Rollback lost: ${productName(input.key)}`,
+      text: reason,
+    });
+    return { deployment, incident: null, outcome: 'needs_attention', reason };
   }
 
   async function changedOutside(): Promise<MonitorResult | null> {
@@ -317,7 +335,6 @@ function createMonitor(input: MonitorInput) {
     blind.began('blind:watch', `unobserved since ${clockTime(Date.now())}: ${reason}`, Date.now());
     journal.note('blind', `Unobserved: ${reason}`);
     await condition(() => inbox.urgent(), settings.checkIntervalMs * 5);
-    blind.ended('blind:watch');
     return null;
   }
 
@@ -335,7 +352,7 @@ function createMonitor(input: MonitorInput) {
     while (!inbox.released && inbox.supersededBy === null) {
       if (await condition(() => inbox.released || inbox.supersededBy !== null, pauseMs)) break;
       if (await questions.isReleased(input.key).catch(() => false)) break;
-      pauseMs = Math.min(pauseMs * 2, 15 * 60_000);
+      pauseMs = Math.min(pauseMs * 2, 5 * 60_000);
     }
     watchFromMs = Date.now();
   }
@@ -356,14 +373,15 @@ function createMonitor(input: MonitorInput) {
   async function continueWhenLong(): Promise<void> {
     const info = workflowInfo();
     if (!info.continueAsNewSuggested && info.historyLength < 3_000) return;
-    await teller.settled(600_000);
-    await journal.flushed(60_000);
-    await condition(allHandlersFinished);
+    // The next run would not know of what is still to be said or done; it can wait for a quiet moment.
+    if (inbox.urgent() || !teller.idle() || !journal.idle() || !allHandlersFinished()) return;
     await continueAsNew<typeof monitorDeployment>({
       ...input,
       carry: {
         watchFromMs,
         baselineDone,
+        watchedUntilMs,
+        observed,
         reported,
         blindSince: blind.since(),
         seenRequests: inbox.seen(),

@@ -5,7 +5,7 @@ import { collecting, investigating } from './activities.ts';
 import { createJournal } from './journal.ts';
 import { type Answer, type ReviewCommand, reviewSignal, reviewUpdate, statusQuery } from './messages.ts';
 import { createPresence } from './presence.ts';
-import { causeOf } from './rollback-steps.ts';
+import { causeOf } from './rollback-context.ts';
 import { createTeller } from './teller.ts';
 
 export interface PostMortemInput {

@@ -30,10 +30,11 @@ export interface GivenCommand extends AnyRollbackCommand {
 export function receiveRollbackMessages(
   presence: Presence,
   journal: Journal,
-  { request: first, carry }: Pick<RollbackInput, 'request' | 'carry'>,
+  { request: first, services, carry }: Pick<RollbackInput, 'request' | 'services' | 'carry'>,
 ) {
   // The request that started this rollback arrives as a message, too: it began it, it does not join it.
   const seen = new Set<string>([first.requestId, ...(carry?.seen ?? [])]);
+  const offered = new Set<string>(carry?.offered);
   const commands: GivenCommand[] = [];
   const inbox = {
     /** `null` until the begin step has decided. */
@@ -50,7 +51,31 @@ export function receiveRollbackMessages(
     seen: () => [...seen].slice(-200),
     takeCommand: () => commands.shift() ?? null,
     hasCommand: () => commands.length > 0,
+    offered: () => [...offered],
+    offer,
+    /** People decide about a sick one; it is not offered again. */
+    refuse: ({ deployment }: Newcomer) => {
+      if (inbox.newcomer?.deployment === deployment) inbox.newcomer = null;
+    },
   };
+
+  /** A deployment was reported meanwhile. To take over it must name every service whose traffic this rollback has stopped. */
+  function offer(newcomer: Newcomer): void {
+    if (offered.has(newcomer.deployment)) return;
+    offered.add(newcomer.deployment);
+    const missing = services.filter(
+      ({ service }) => !newcomer.services.some((entry) => entry.service === service),
+    );
+    if (missing.length === 0) {
+      inbox.newcomer = newcomer;
+      return;
+    }
+    const names = missing.map(({ service }) => service).join(', ');
+    journal.note(
+      'decision',
+      `${newcomer.deployment} was deployed without ${names}: it waits, this rollback goes on`,
+    );
+  }
 
   function isNew(requestId: string | undefined): boolean {
     if (requestId === undefined) return true;
@@ -70,7 +95,7 @@ export function receiveRollbackMessages(
     if (inbox.escalated && wanted.origin === 'manual') {
       return give('retry', { by: wanted.by, reason: wanted.reason, to: wanted.to });
     }
-    const answer = joinRollback(inbox.moves, wanted.to);
+    const answer = joinRollback(inbox.moves, wanted.to, first.to);
     journal.note('person', `${wanted.by} asked for a rollback (${wanted.reason}): ${answer.reason}`);
     return answer;
   }
@@ -98,17 +123,16 @@ export function receiveRollbackMessages(
   setHandler(statusQuery, () => ({ phase: presence.phase, details: presence.details, outcome: null }));
   setHandler(requestRollbackUpdate, (wanted) => request(wanted), {
     validator: (wanted) => {
-      const answer = joinRollback(inbox.escalated ? null : inbox.moves, wanted.to);
-      if (!answer.accepted) throw new Error(answer.reason);
+      const answer = joinRollback(inbox.moves, wanted.to, first.to);
+      if (!inbox.escalated && wanted.requestId !== first.requestId && !answer.accepted)
+        throw new Error(answer.reason);
     },
   });
   setHandler(requestRollbackSignal, async (wanted, from) => {
     if (typeof from === 'string') inbox.joined.add(from);
     if (wanted?.requestId !== undefined) await request(wanted);
   });
-  setHandler(newDeploymentSignal, (newcomer) => {
-    inbox.newcomer = newcomer;
-  });
+  setHandler(newDeploymentSignal, (newcomer) => offer(newcomer));
   for (const name of rollbackCommands) {
     setHandler(commandUpdates[name], (command) => give(name, command ?? {}));
     setHandler(commandSignals[name], (command) => void give(name, command ?? {}));

@@ -41,6 +41,7 @@ export function createTeller(key: DeploymentKey, prefix: string, journal: Journa
         );
       });
     },
+    idle: () => pending === 0,
     /** Waits until everything was said: a workflow that ends drops what it is still trying to say. At most `ms`. */
     async settled(ms: number): Promise<boolean> {
       return condition(() => pending === 0, ms);

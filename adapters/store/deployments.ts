@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Deployment, DeploymentStatus, Outcome } from '../../domain/deployment.ts';
 import type { DeploymentKey, ProductKey } from '../../domain/identity.ts';
-import { endRollback, registerDeployment } from '../../domain/product-row.ts';
+import { endRollback, isHeldBy, registerDeployment } from '../../domain/product-row.ts';
 import { changeRow, holdRow, scope } from './products.ts';
 import type { Database } from './schema.ts';
 import type { Run } from './store.ts';
@@ -34,7 +34,9 @@ export interface DeploymentRecords {
   end(key: DeploymentKey, outcome: Outcome, reason: string, atMs: number): Promise<Deployment | null>;
   setGood(key: DeploymentKey, goodMs: number): Promise<void>;
   /** Ends a rollback in one transaction: the row is cleared, the old deployment ends, the new current one begins. */
-  concludeRollback(conclusion: Conclusion): Promise<Deployment | null>;
+  concludeRollback(conclusion: Conclusion): Promise<Concluded>;
+  /** Frees a row whose rollback does not run any more, and lets in who waited. `null` when somebody else holds it. */
+  freeRow(key: ProductKey, rollbackId: string, atMs: number): Promise<{ released: string | null } | null>;
 }
 
 export interface Conclusion {
@@ -43,10 +45,14 @@ export interface Conclusion {
   readonly outcome: Outcome;
   readonly reason: string;
   readonly atMs: number;
-  /** The restored release's deployment; `null` where a waiting deployment takes over or nothing was restored. */
+  /** The restored release's deployment; `null` where nothing was restored. */
   readonly restored: NewDeployment | null;
-  /** A waiting deployment that is released and becomes current. */
-  readonly takenOverBy: string | null;
+}
+
+export interface Concluded {
+  readonly restored: Deployment | null;
+  /** The newest deployment that waited: it is current now, for it was made later than anything this rollback did. */
+  readonly released: string | null;
 }
 
 export function createDeploymentRecords(db: Kysely<Database>, run: Run): DeploymentRecords {
@@ -69,6 +75,8 @@ export function createDeploymentRecords(db: Kysely<Database>, run: Run): Deploym
       }),
     concludeRollback: (conclusion) =>
       run(() => db.transaction().execute((transaction) => conclude(transaction, conclusion))),
+    freeRow: (key, rollbackId, atMs) =>
+      run(() => db.transaction().execute((transaction) => freeRow(transaction, key, rollbackId, atMs))),
   };
 }
 
@@ -92,30 +100,56 @@ async function register(transaction: Transaction<Database>, report: NewDeploymen
   return { deployment, isNew: true, superseded };
 }
 
-async function conclude(
-  transaction: Transaction<Database>,
-  conclusion: Conclusion,
-): Promise<Deployment | null> {
-  const { key, restored } = conclusion;
+async function conclude(transaction: Transaction<Database>, conclusion: Conclusion): Promise<Concluded> {
+  const { key, restored, rollback, atMs } = conclusion;
   await holdRow(transaction, key);
   const known = restored === null ? null : await readOne(transaction, restored);
-  const waiting = await readWaiting(transaction, conclusion);
-  // What is known or released already was made current by an earlier attempt; somebody may have deployed since.
-  const current = known === null ? (restored?.deployment ?? waiting?.deployment ?? null) : null;
-  await changeRow(transaction, key, (row) => endRollback(row, conclusion.rollback, current, key.deployment));
-  await end(transaction, key, conclusion.outcome, conclusion.reason, conclusion.atMs);
-  if (waiting !== null) await write(transaction, { ...waiting, status: 'watching' });
-  if (restored === null) return null;
-  return known ?? insert(transaction, restored, 'watching');
+  const { row } = await changeRow(transaction, key, () => null);
+  const released = isHeldBy(row, rollback, key.deployment) ? await letIn(transaction, key, atMs) : null;
+  // What is known already was made current by an earlier attempt; somebody may have deployed since.
+  const current = released ?? (known === null ? (restored?.deployment ?? null) : null);
+  await changeRow(transaction, key, (held) => endRollback(held, rollback, current, key.deployment));
+  await end(transaction, key, conclusion.outcome, conclusion.reason, atMs);
+  if (restored === null) return { restored: null, released };
+  const made = known ?? (await insert(transaction, restored, 'watching'));
+  if (released === null) return { restored: made, released };
+  return {
+    restored: await end(transaction, made, 'superseded', `superseded by ${released}`, atMs),
+    released,
+  };
 }
 
-async function readWaiting(
+async function freeRow(
   transaction: Transaction<Database>,
-  { key, takenOverBy }: Conclusion,
-): Promise<Deployment | null> {
-  if (takenOverBy === null) return null;
-  const found = await readOne(transaction, { ...key, deployment: takenOverBy });
-  return found?.status === 'waiting' ? found : null;
+  key: ProductKey,
+  rollbackId: string,
+  atMs: number,
+): Promise<{ released: string | null } | null> {
+  await holdRow(transaction, key);
+  const { row } = await changeRow(transaction, key, () => null);
+  if (row.rollback?.id !== rollbackId) return null;
+  const released = await letIn(transaction, key, atMs);
+  await changeRow(transaction, key, (held) => endRollback(held, rollbackId, released));
+  if (released !== null && row.currentDeployment !== null) {
+    const older = { ...key, deployment: row.currentDeployment };
+    await end(transaction, older, 'superseded', `superseded by ${released}`, atMs);
+  }
+  return { released };
+}
+
+/** The newest deployment that waits is watched from now on, older ones are superseded by it. */
+async function letIn(
+  transaction: Transaction<Database>,
+  { product, environment }: ProductKey,
+  atMs: number,
+): Promise<string | null> {
+  const waiting = await list(transaction, { product, environment, status: 'waiting', limit: 1_000 });
+  const [newest, ...older] = waiting;
+  if (newest === undefined) return null;
+  for (const deployment of older)
+    await end(transaction, deployment, 'superseded', `superseded by ${newest.deployment}`, atMs);
+  await write(transaction, { ...newest, status: 'watching' });
+  return newest.deployment;
 }
 
 async function end(
@@ -192,7 +226,7 @@ async function readOne(
   return found === undefined ? null : parse(found);
 }
 
-async function list(db: Kysely<Database>, filter: ListFilter): Promise<Deployment[]> {
+async function list(db: Kysely<Database> | Transaction<Database>, filter: ListFilter): Promise<Deployment[]> {
   let query = db.selectFrom('deployments').select(['document', 'good_ms']);
   if (filter.product !== undefined) query = query.where('product', '=', filter.product);
   if (filter.environment !== undefined) query = query.where('environment', '=', filter.environment);

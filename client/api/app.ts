@@ -76,7 +76,7 @@ function isUnavailable(error: unknown): boolean {
   return (
     code === 14 ||
     code === 4 ||
-    /database is locked|disk I\/O|readonly database|ECONNREFUSED|UNAVAILABLE|did not answer/i.test(
+    /database is locked|disk I\/O|disk is full|unable to open|readonly database|ECONNREFUSED|UNAVAILABLE|did not answer|timeout exceeded when trying to connect|Connection terminated/i.test(
       error.message,
     ) ||
     isUnavailable(error.cause)

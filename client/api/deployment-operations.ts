@@ -41,7 +41,7 @@ export function createDeploymentOperations(
         deployedAtMs: report.deployedAtMs,
       });
       const notes: string[] = [];
-      if (isNew && report.good !== null) await vouch(report, report.good);
+      if (report.good !== null) await vouch(report, report.good);
       if (isNew) notes.push(...standingWarnings(report.services, await store.releases.list(report.key)));
       if (deployment.outcome === null) await startMonitor(deployment);
       if (superseded !== null)

@@ -119,7 +119,13 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
     for (const candidate of candidates) {
       const { restorable } = await target.restorable(plan.service, candidate.release, signal);
       if (restorable)
-        return { service: plan.service, from: plan.release, to: candidate.release, reason: candidate.reason };
+        return {
+          service: plan.service,
+          from: plan.release,
+          to: candidate.release,
+          reason: candidate.reason,
+          replaceable: [],
+        };
     }
     throw new CommandFailure(exitCode.failure, `there is no restorable release for ${plan.service}`);
   }
@@ -209,7 +215,6 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
       outcome: 'rolled_back',
       reason: incident.outcomeReason as string,
       atMs,
-      takenOverBy: null,
       restored: {
         ...key,
         deployment: `rollback-${id.replace('/', '-')}`,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { joinRollback } from '../../domain/rollback.ts';
 
-const move = { service: 'web', from: 'v2.5.0', to: 'v2.4.0', reason: 'served 24 h' };
+const move = { service: 'web', from: 'v2.5.0', to: 'v2.4.0', reason: 'served 24 h', replaceable: [] };
 
 describe('a request that meets a running rollback', () => {
   it.each([
@@ -27,7 +27,14 @@ describe('a request that meets a running rollback', () => {
       false,
       'a rollback of web to v2.4.0, worker to v1.0.0 is running; it cannot change to v2.4.0 now',
     ],
-    ['joins it before the target is known', null, 'v2.3.0', true, 'joined the running rollback'],
+    ['joins it before the target is known', null, null, true, 'joined the running rollback'],
+    [
+      'is refused before the target is known when it names one',
+      null,
+      'v2.3.0',
+      false,
+      'a rollback to the last known good release is beginning; it cannot change to v2.3.0 now',
+    ],
     ['joins it where nothing moves', [], null, true, 'joined the running rollback'],
   ])('%s', (_, moves, to, accepted, reason) => {
     expect(joinRollback(moves, to)).toEqual({ accepted, reason });

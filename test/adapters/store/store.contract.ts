@@ -42,7 +42,6 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       reason: 'verified',
       atMs: 9_000,
       restored: aDeployment('restored', { origin: 'rollback', deployedAtMs: 9_000 }),
-      takenOverBy: null,
     };
     /** What no database can write: the transaction fails at its last statement. */
     const unwritable = [{ service: 'web', release: 1n as unknown as string }];
@@ -248,7 +247,7 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
     describe('concluding a rollback', () => {
       it('clears the row, ends the bad deployment and makes the restored one current', async () => {
         await aRollback();
-        const restored = await store.deployments.concludeRollback(conclusion);
+        const { restored } = await store.deployments.concludeRollback(conclusion);
         expect(restored).toMatchObject({ deployment: 'restored', status: 'watching', origin: 'rollback' });
         const row = await store.products.read(shop);
         expect(row).toEqual({ ...newProductRow, currentDeployment: 'restored' });
@@ -275,16 +274,44 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         const taken = {
           ...conclusion,
           restored: null,
-          takenOverBy: 'hotfix',
           outcome: 'superseded' as const,
         };
-        expect(await store.deployments.concludeRollback(taken)).toBeNull();
+        expect(await store.deployments.concludeRollback(taken)).toEqual({
+          restored: null,
+          released: 'hotfix',
+        });
         expect(await store.products.read(shop)).toMatchObject({
           currentDeployment: 'hotfix',
           rollback: null,
         });
         const hotfix = await store.deployments.read({ ...shop, deployment: 'hotfix' });
         expect(hotfix?.status).toBe('watching');
+      });
+
+      it('lets in the newest of those that wait, whoever was restored; older ones are superseded', async () => {
+        await aRollback();
+        await store.deployments.register(aDeployment('hotfix-1', { deployedAtMs: 6_000 }));
+        await store.deployments.register(aDeployment('hotfix-2', { deployedAtMs: 7_000 }));
+        const { restored, released } = await store.deployments.concludeRollback(conclusion);
+        expect(released).toBe('hotfix-2');
+        expect(restored).toMatchObject({ outcome: 'superseded', outcomeReason: 'superseded by hotfix-2' });
+        expect((await store.products.read(shop)).currentDeployment).toBe('hotfix-2');
+        expect(await store.deployments.read({ ...shop, deployment: 'hotfix-1' })).toMatchObject({
+          outcome: 'superseded',
+        });
+        expect(await store.deployments.list({ ...shop, status: 'waiting', limit: 9 })).toEqual([]);
+      });
+
+      it('whose workflow is gone: the row is freed, and who waited is let in', async () => {
+        await aRollback();
+        await store.deployments.register(aDeployment('hotfix'));
+        expect(await store.deployments.freeRow(shop, 'inc-0', 9_000)).toBeNull();
+        expect(await store.deployments.freeRow(shop, 'inc-1', 9_000)).toEqual({ released: 'hotfix' });
+        expect(await store.products.read(shop)).toMatchObject({
+          currentDeployment: 'hotfix',
+          rollback: null,
+        });
+        expect(await store.deployments.read(conclusion.key)).toMatchObject({ outcome: 'superseded' });
       });
 
       it('leaves the current deployment when nothing was restored', async () => {
@@ -312,7 +339,10 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         await store.deployments.concludeRollback(conclusion);
         await store.deployments.register(aDeployment('third', { deployedAtMs: 10_000 }));
         const again = await store.deployments.concludeRollback(conclusion);
-        expect(again).toMatchObject({ deployment: 'restored', outcome: 'superseded' });
+        expect(again).toMatchObject({
+          restored: { deployment: 'restored', outcome: 'superseded' },
+          released: null,
+        });
         expect((await store.products.read(shop)).currentDeployment).toBe('third');
       });
 
@@ -322,7 +352,6 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         const taken = {
           ...conclusion,
           restored: null,
-          takenOverBy: 'hotfix',
           outcome: 'superseded' as const,
         };
         await store.deployments.concludeRollback(taken);
