@@ -30,6 +30,7 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
       ...(env === undefined || env.SMTP_URL ? [] : emailWarnings(file, yaml)),
       ...products.flatMap(([product, settings]) => memoryWarnings(file, yaml, product, settings)),
       ...products.flatMap(([product, settings]) => enabledWarnings(file, yaml, product, settings)),
+      ...windowWarnings(file, yaml),
     ],
   };
 }
@@ -120,6 +121,22 @@ function memoryWarnings(
   });
 }
 
+/** Checks that a rule needs before it can breach at all. */
+const checksNeeded = { error_rate: 3, database: 2 } as const;
+
+/** A window that holds too few checks never breaches, and nobody would notice. */
+function windowWarnings(file: ConfigFile, yaml: YamlFile): Finding[] {
+  const { monitoring, triggers } = policyOf(file);
+  const windows = { error_rate: triggers.errorRate, database: triggers.database };
+  return Object.entries(windows).flatMap(([name, { enabled, windowMs }]) => {
+    const needed = checksNeeded[name as keyof typeof checksNeeded];
+    if (!enabled || windowMs >= needed * monitoring.checkIntervalMs) return [];
+    const found = Math.floor(windowMs / monitoring.checkIntervalMs);
+    const message = `the window of ${name} holds ${found} checks and can never breach: ${needed} are needed`;
+    return [yaml.at(['rollback_policy', 'triggers', name, 'window_minutes'], message)];
+  });
+}
+
 function enabledWarnings(
   file: ConfigFile,
   yaml: YamlFile,
@@ -127,6 +144,6 @@ function enabledWarnings(
   settings: ProductSettings,
 ): Finding[] {
   if (file.rollback_policy?.enabled !== false || settings.policy?.enabled !== true) return [];
-  const message = `${product} is still rolled back automatically, although rollback_policy.enabled is false`;
+  const message = `${product} is only observed: rollback_policy.enabled is false, and that switches off every product`;
   return [yaml.at(['products', product, 'policy', 'enabled'], message)];
 }

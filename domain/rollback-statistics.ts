@@ -14,6 +14,8 @@ export interface RollbackStatistics {
   readonly causes: readonly { readonly cause: TriggerType; readonly count: number }[];
   /** From breach or command to traffic resumed; `null` without a rollback that resumed traffic. */
   readonly averageRollbackMinutes: number | null;
+  /** How long one by hand is assumed to take. */
+  readonly manualRollbackMinutes: number;
   readonly timeSavedMinutes: number;
   readonly downtimeWithoutMinutes: number;
   readonly downtimeMeasuredMinutes: number;
@@ -65,6 +67,7 @@ export function rollbackStatistics(input: {
     successRatePercent: deployments.length === 0 ? null : tenth((100 * kept.length) / deployments.length),
     causes,
     averageRollbackMinutes: average === null ? null : Math.round(average * 100) / 100,
+    manualRollbackMinutes: policy.manualRollbackMinutes,
     timeSavedMinutes:
       average === null
         ? 0
@@ -131,6 +134,7 @@ export function statisticsText(statistics: RollbackStatistics): string {
     '',
     '**Time Saved**:',
     `- Avg rollback time: ${averageText(statistics.averageRollbackMinutes)}`,
+    `- Vs manual rollback: ${statistics.manualRollbackMinutes} minutes`,
     `- Time saved: ${statistics.timeSavedMinutes} minutes${rollbacks > 0 ? ` (${tenth(statistics.timeSavedMinutes / rollbacks)}min per rollback)` : ''}`,
     '',
     '**Downtime Prevented**:',

@@ -11,6 +11,7 @@ import {
   rollbackWorkflowId,
 } from '../domain/identity.ts';
 import { type Message, timelineLinks } from '../domain/message.ts';
+import { type ActiveRollback, activePause, isDirect } from '../domain/product-row.ts';
 
 export interface SweepOptions {
   readonly store: Store;
@@ -28,6 +29,8 @@ export interface StaleWatch extends DeploymentKey {
   readonly silentMs: number;
 }
 
+const heldByHandMs = 15 * 60_000;
+
 /** How many check intervals a watched deployment may be silent. */
 const intervalsAllowed = 3;
 
@@ -41,7 +44,10 @@ export function createSweep(options: SweepOptions) {
   /** One round; problems are told, never thrown. Returns what was found, for the log. */
   async function sweep(): Promise<string[]> {
     const found: string[] = [];
-    for (const entry of await store.products.list()) found.push(...(await clearStaleRollback(entry)));
+    for (const entry of await store.products.list()) {
+      found.push(...(await clearStaleRollback(entry)));
+      found.push(...(await endPause(entry)));
+    }
     const stale = await staleWatches();
     for (const watch of stale) found.push(await tellStale(watch));
     if (stale.length === 0) await callWatchdog();
@@ -82,7 +88,8 @@ export function createSweep(options: SweepOptions) {
     ...key
   }: Awaited<ReturnType<Store['products']['list']>>[number]): Promise<string[]> {
     const held = row.rollback;
-    if (held === null || held.id.startsWith('direct/') || now() - held.sinceMs < 60_000) return [];
+    if (held === null || now() - held.sinceMs < 60_000) return [];
+    if (isDirect(held.id)) return tellHeldByHand(key, held);
     const status = await rollbackStatus(key);
     if (status === null || status === 'running') return [];
     if ((await store.deployments.freeRow(key, held.id, now())) === null) return [];
@@ -93,6 +100,40 @@ export function createSweep(options: SweepOptions) {
       text,
       `stale-row/${held.id}`,
     );
+    return [text];
+  }
+
+  /** Nobody else can act meanwhile: a person who has forgotten it must be found. */
+  async function tellHeldByHand(key: ProductKey, held: ActiveRollback): Promise<string[]> {
+    const heldMs = now() - held.sinceMs;
+    if (heldMs < heldByHandMs) return [];
+    const text = `${held.id} holds ${productName(key)} for ${shortDuration(heldMs)}; no automatic rollback meanwhile. Is somebody still at it? If not: orchestrator resolve ${key.product}`;
+    const hour = Math.floor(now() / 3_600_000);
+    await tell(
+      { ...key, deployment: held.deployment },
+      'Held by a rollback by hand',
+      text,
+      `held/${held.id}/${hour}`,
+    );
+    return [text];
+  }
+
+  /** A pause ends by its time, never silently. */
+  async function endPause({
+    row,
+    ...key
+  }: Awaited<ReturnType<Store['products']['list']>>[number]): Promise<string[]> {
+    const { pause } = row;
+    if (pause === null || activePause(row, now()) !== null) return [];
+    await store.products.change(key, (current) =>
+      current.pause?.untilMs === pause.untilMs ? { ...current, pause: null } : null,
+    );
+    const text = `The pause of ${productName(key)} by ${pause.by} (${pause.reason}) has ended: automatic rollbacks act again.`;
+    const deployment = row.currentDeployment ?? 'none';
+    const entry = { ...key, deployment, incident: null, kind: 'person' as const, atMs: now(), text };
+    const messageKey = `pause-ended/${productName(key)}/${pause.untilMs}`;
+    await store.timeline.append([{ ...entry, key: messageKey }]);
+    await tell({ ...key, deployment }, 'Pause has ended', text, messageKey, 'owner');
     return [text];
   }
 
@@ -108,11 +149,17 @@ export function createSweep(options: SweepOptions) {
     return text;
   }
 
-  async function tell(key: DeploymentKey, title: string, text: string, messageKey: string): Promise<void> {
+  async function tell(
+    key: DeploymentKey,
+    title: string,
+    text: string,
+    messageKey: string,
+    whom: 'everyone' | 'owner' = 'everyone',
+  ): Promise<void> {
     const setup = await catalog.setup(key).catch(() => null);
     const message: Message = {
       key: messageKey,
-      severity: 'critical',
+      severity: whom === 'everyone' ? 'critical' : 'info',
       product: key.product,
       environment: key.environment,
       title: `${title}: ${productName(key)}`,
@@ -122,7 +169,7 @@ export function createSweep(options: SweepOptions) {
       links: timelineLinks(options.temporalUi, monitorWorkflowId(key)),
       atMs: now(),
     };
-    for (const channel of setup?.notifiers('everyone') ?? []) {
+    for (const channel of setup?.notifiers(whom) ?? []) {
       if (await store.notices.wasSent(messageKey, channel.name)) continue;
       const sent = await channel.send(message, AbortSignal.timeout(15_000)).then(
         () => true,

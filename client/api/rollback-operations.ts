@@ -10,6 +10,7 @@ import { within } from '../../activities/within.ts';
 import type { Deployment } from '../../domain/deployment.ts';
 import { monitorWorkflowId, type ProductKey, rollbackWorkflowId } from '../../domain/identity.ts';
 import type { Candidate } from '../../domain/last-known-good.ts';
+import { isDirect } from '../../domain/product-row.ts';
 import { controlQueue } from '../../domain/queues.ts';
 import type { RollbackRequest } from '../../domain/rollback.ts';
 import {
@@ -51,7 +52,10 @@ export interface CommandAnswer extends Answer {
 const storePatienceMs = 4_000;
 
 /** Rollbacks by people, and people's words to a rollback that runs or waits for them. */
-export function createRollbackOperations(options: OperationsOptions, { setupOf, findCurrent }: Lookup) {
+export function createRollbackOperations(
+  options: OperationsOptions,
+  { setupOf, findCurrent, noteForPeople }: Lookup,
+) {
   const { client, store, searchAttributes } = options;
   const patienceMs = options.updatePatienceMs ?? 5_000;
 
@@ -139,12 +143,20 @@ export function createRollbackOperations(options: OperationsOptions, { setupOf, 
         () => handle.executeUpdate(commandUpdates[name], { args: [given], updateId: given.requestId }),
         () => handle.signal(commandSignals[name], given),
       ).catch((error: unknown) => {
-        if (error instanceof WorkflowNotFoundError)
-          throw new ApiError(404, `no rollback of ${key.product} is running`);
-        throw error;
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        return name === 'resolve' ? giveUpDirect(key, given.by ?? 'a person') : noneRuns(key);
       });
     },
   };
+
+  /** A rollback by hand that failed, or whose terminal is gone, still holds the product: nothing else would free it. */
+  async function giveUpDirect(key: ProductKey, by: string): Promise<CommandAnswer> {
+    const { rollback: held } = await store.products.read(key);
+    if (held === null || !isDirect(held.id)) return noneRuns(key);
+    await store.deployments.freeRow(key, held.id, Date.now());
+    await noteForPeople(key, `${by} gave up ${held.id}: look at what is live and at traffic`);
+    return { accepted: true, queued: false, reason: `${held.id} no longer holds ${key.product}` };
+  }
 
   /** The store is down: the monitor that watches knows the way back, and Temporal knows the monitor. */
   async function throughMonitor(
@@ -225,6 +237,10 @@ export function createRollbackOperations(options: OperationsOptions, { setupOf, 
     const when = seen === 0 ? 'never' : new Date(seen * 1000).toISOString().slice(11, 16);
     return `queued: no worker is polling control, last seen ${when}`;
   }
+}
+
+function noneRuns({ product }: ProductKey): never {
+  throw new ApiError(404, `no rollback of ${product} is running`);
 }
 
 function nothingToRollBack({ product }: ProductKey): string {

@@ -184,6 +184,7 @@ export const statistics = z
     successRatePercent: z.number().nullable(),
     causes: z.array(z.object({ cause: z.string(), count: z.number() })),
     averageRollbackMinutes: z.number().nullable(),
+    manualRollbackMinutes: z.number(),
     timeSavedMinutes: z.number(),
     downtimeWithoutMinutes: z.number(),
     downtimeMeasuredMinutes: z.number(),

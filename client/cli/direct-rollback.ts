@@ -3,6 +3,7 @@ import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProductSetup, ServiceSetup } from '../../activities/dependencies.ts';
+import { probesOf } from '../../activities/look-at.ts';
 import { readRollbackPlan } from '../../activities/rollback-plan.ts';
 import type { Deployment } from '../../domain/deployment.ts';
 import { defaultEnvironment, type ProductKey, productName } from '../../domain/identity.ts';
@@ -55,27 +56,14 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
     await takeRow(deployment);
     try {
       const startedAtMs = Date.now();
-      await step('Maintenance mode ON', () =>
-        eachTraffic(moves, (reach, move) =>
-          reach.traffic?.stop(move.service, {
-            reason: wanted.reason,
-            retryAfterSeconds: setup.policy.rollback.retryAfterSeconds,
-            signal,
-          }),
-        ),
-      );
-      const stoppedAtMs = Date.now();
-      for (const move of moves) {
-        const reach = reachOf(setup, move.service);
-        await compare(reach, move);
-        const context = { signal, key: id, heartbeat: () => undefined };
-        await step(`Rollback of ${move.service} to ${move.to} (${move.reason})`, () =>
-          reach.target.restore(move.service, move.to, context),
-        );
-        await step(`${move.service} restarted`, () => reach.target.restart(move.service, context));
-      }
-      await step('Health checks: PASS', () => waitHealthy(moves));
-      await step('Maintenance mode OFF', () => resumeAll(moves));
+      // Before traffic is stopped, and again before each step: somebody may have mended it meanwhile.
+      for (const move of moves) await compare(move);
+      const controlled = moves.filter((move) => reachOf(setup, move.service).traffic !== null);
+      for (const move of controlled) await stopTraffic(move);
+      const stoppedAtMs = controlled.length === 0 ? null : Date.now();
+      for (const move of moves) await moveTo(move);
+      await waitHealthy(moves);
+      for (const move of controlled) await resumeTraffic(move);
       await conclude(deployment, moves, { startedAtMs, stoppedAtMs });
       return {
         id,
@@ -83,10 +71,35 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
       };
     } catch (error) {
       await note(
-        `Failed: ${error instanceof Error ? error.message : String(error)}; the row stays taken by ${id}, traffic stays as it is`,
+        `Failed: ${error instanceof Error ? error.message : String(error)}; traffic stays as it is, and the product stays held by ${id}: ` +
+          `run this again with --force, or give it up with "orchestrator resolve ${key.product}" when Temporal is back`,
       );
       throw error;
     }
+  }
+
+  async function stopTraffic({ service }: Move): Promise<void> {
+    const { retryAfterSeconds } = setup.policy.rollback;
+    const { traffic } = reachOf(setup, service);
+    await traffic?.stop(service, { reason: wanted.reason, retryAfterSeconds, signal });
+    await note(`Maintenance mode ON for ${service}`);
+  }
+
+  async function moveTo(move: Move): Promise<void> {
+    const { target } = reachOf(setup, move.service);
+    await compare(move);
+    const context = { signal, key: id, heartbeat: () => undefined };
+    await target.restore(move.service, move.to, context);
+    await note(`Rollback of ${move.service} to ${move.to} (${move.reason})`);
+    await target.restart(move.service, context);
+    await note(`${move.service} restarted`);
+  }
+
+  async function resumeTraffic({ service, to }: Move): Promise<void> {
+    const { target, traffic } = reachOf(setup, service);
+    const { instances } = await target.live(service, signal);
+    await traffic?.resume(service, { release: to, instances, signal });
+    await note(`Maintenance mode OFF for ${service}`);
   }
 
   async function current(): Promise<Deployment> {
@@ -130,50 +143,44 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
     throw new CommandFailure(exitCode.failure, `there is no restorable release for ${plan.service}`);
   }
 
-  async function compare(reach: ServiceSetup, move: Move): Promise<void> {
-    const stranger = unexpectedRelease(await reach.target.live(move.service, signal), [move.from, move.to]);
-    if (stranger !== null)
-      throw new CommandFailure(exitCode.failure, `somebody else changed ${move.service}: ${stranger}`);
-  }
-
-  async function eachTraffic(
-    moves: readonly Move[],
-    act: (reach: ServiceSetup, move: Move) => Promise<void> | undefined,
-  ): Promise<void> {
-    for (const move of moves) await act(reachOf(setup, move.service), move);
-  }
-
-  async function resumeAll(moves: readonly Move[]): Promise<void> {
-    await eachTraffic(moves, async (reach, move) => {
-      const { instances } = await reach.target.live(move.service, signal);
-      await reach.traffic?.resume(move.service, { release: move.to, instances, signal });
-    });
+  async function compare(move: Move): Promise<void> {
+    const live = await reachOf(setup, move.service).target.live(move.service, signal);
+    const stranger = unexpectedRelease(live, [move.from, move.to]);
+    if (stranger === null) return;
+    if (!wanted.force)
+      throw new CommandFailure(
+        exitCode.failure,
+        `somebody else changed ${move.service}: ${stranger}; --force replaces it all the same`,
+      );
+    await note(`${move.service}: ${stranger}; replaced all the same (--force)`);
   }
 
   async function waitHealthy(moves: readonly Move[]): Promise<void> {
     const endMs = Date.now() + setup.policy.rollback.healthCheckTimeoutMs;
     for (;;) {
-      const probes = await Promise.all(
-        moves.map(async (move) => {
-          const reach = reachOf(setup, move.service);
-          return reach.probe.probe((await reach.target.live(move.service, signal)).instances, signal);
-        }),
-      );
-      const sick = probes.flat().filter((probe) => !probe.healthy);
-      if (sick.length === 0) return;
-      if (Date.now() > endMs)
-        throw new CommandFailure(
-          exitCode.failure,
-          `not healthy: ${sick.map((probe) => `${probe.instance} ${probe.detail}`).join(', ')}`,
-        );
+      const sick = (await Promise.all(moves.map(sickness))).filter((sentence) => sentence !== null);
+      if (sick.length === 0) break;
+      if (Date.now() > endMs) throw new CommandFailure(exitCode.failure, `not healthy: ${sick.join(', ')}`);
       await sleep(1_000);
     }
+    await note('Health checks: PASS');
+  }
+
+  async function sickness({ service, to }: Move): Promise<string | null> {
+    const reach = reachOf(setup, service);
+    const live = await reach.target.live(service, signal);
+    const stranger = unexpectedRelease(live, [to]);
+    if (stranger !== null) return `${service}: ${stranger}`;
+    const failing = (await probesOf(reach, live, signal)).filter((probe) => !probe.healthy);
+    return failing.length === 0
+      ? null
+      : `${service}: ${failing.map((probe) => `${probe.instance} ${probe.detail}`).join(', ')}`;
   }
 
   async function conclude(
     deployment: Deployment,
     moves: readonly Move[],
-    times: { startedAtMs: number; stoppedAtMs: number },
+    times: { startedAtMs: number; stoppedAtMs: number | null },
   ): Promise<void> {
     const atMs = Date.now();
     const incident: Incident = {
@@ -189,7 +196,7 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
       breachAtMs: times.startedAtMs,
       openedAtMs: times.startedAtMs,
       trafficStoppedAtMs: times.stoppedAtMs,
-      trafficResumedAtMs: atMs,
+      trafficResumedAtMs: times.stoppedAtMs === null ? null : atMs,
       endedAtMs: atMs,
       outcome: 'rolled_back',
       outcomeReason: 'rolled back by hand, without Temporal; not verified under traffic',
@@ -225,16 +232,16 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
     });
   }
 
-  async function step(text: string, act: () => Promise<void>): Promise<void> {
-    await act();
-    await note(text);
-  }
-
   /** To the terminal, the journal file and, where it answers, the store. */
   async function note(text: string): Promise<void> {
     const atMs = Date.now();
     process.stderr.write(`${new Date(atMs).toISOString().slice(11, 19)} - ${text}\n`);
     await appendFile(join(folder, 'direct-journal.jsonl'), `${JSON.stringify({ id, atMs, text })}\n`);
+    // A store that does not answer must not stop a rollback half-way: the terminal and the file have it.
+    await recordInStore(text, atMs).catch(() => undefined);
+  }
+
+  async function recordInStore(text: string, atMs: number): Promise<void> {
     const { currentDeployment } = await store.products.read(key);
     const entry = { ...key, deployment: currentDeployment ?? 'none', incident: null, kind: 'step' as const };
     await store.timeline.append([{ ...entry, key: `${id}/${randomUUID()}`, atMs, text }]);

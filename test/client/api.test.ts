@@ -365,6 +365,23 @@ describe('a rollback command', () => {
 });
 
 describe('words to a rollback', () => {
+  it('resolve gives up a rollback by hand that nobody finishes, and lets in who waited', async () => {
+    const { product, service } = await aBadDeployment('by-hand');
+    const key = { product, environment: 'production' };
+    const rollback = { id: 'direct/1', deployment: 'deploy-v2', sinceMs: Date.now() };
+    await world.store.products.change(key, (row) => ({ ...row, rollback }));
+    await service.deploy('v3');
+    await client.reportDeployment({ product, deployment: 'deploy-v3', release: 'v3' });
+    expect(await client.command({ product }, 'resolve', { by: 'Ana' })).toMatchObject({ accepted: true });
+    expect(await world.store.products.read(key)).toMatchObject({
+      currentDeployment: 'deploy-v3',
+      rollback: null,
+    });
+    expect(await client.command({ product }, 'resolve', {}).catch((error) => error)).toMatchObject({
+      status: 404,
+    });
+  });
+
   it('answer 404 when no rollback is running', async () => {
     world.addProduct('calm');
     for (const name of ['acknowledge', 'retry', 'resolve', 'abort', 'handover', 'traffic']) {

@@ -274,10 +274,19 @@ describe('a warning', () => {
     );
   });
 
-  it('says that a product goes on although rollback is switched off', () => {
+  it('says that a product’s own switch does not switch it on again', () => {
     const source = `rollback_policy: { enabled: false }\n${aProduct('policy: { enabled: true }')}`;
     expect(warningsIn(source)).toEqual([
-      'c.yml:8:24: products.shop.policy.enabled: shop is still rolled back automatically, although rollback_policy.enabled is false',
+      'c.yml:8:24: products.shop.policy.enabled: shop is only observed: rollback_policy.enabled is false, and that switches off every product',
+    ]);
+  });
+
+  it('says that a window holds too few checks to ever breach', () => {
+    const source =
+      'rollback_policy: { triggers: { error_rate: { window_minutes: 2 }, database: { window_minutes: 1 } } }';
+    expect(warningsIn(source)).toEqual([
+      'c.yml:1:62: rollback_policy.triggers.error_rate.window_minutes: the window of error_rate holds 2 checks and can never breach: 3 are needed',
+      'c.yml:1:95: rollback_policy.triggers.database.window_minutes: the window of database holds 1 checks and can never breach: 2 are needed',
     ]);
   });
 });

@@ -43,6 +43,7 @@ describe('the statistics', () => {
         { cause: 'memory', count: 1 },
       ],
       averageRollbackMinutes: 3,
+      manualRollbackMinutes: 25,
       timeSavedMinutes: 88,
       downtimeWithoutMinutes: 120,
       downtimeMeasuredMinutes: 12,
@@ -74,6 +75,7 @@ describe('the statistics', () => {
       '',
       '**Time Saved**:',
       '- Avg rollback time: 3 minutes',
+      '- Vs manual rollback: 25 minutes',
       '- Time saved: 88 minutes (22min per rollback)',
       '',
       '**Downtime Prevented**:',
@@ -102,7 +104,9 @@ describe('the statistics', () => {
     expect(text).toContain('- Auto-rollbacks: 0\n');
     expect(text).toContain('- Success rate: no deployments\n');
     expect(text).toContain('**Rollback Causes**:\n- none\n');
-    expect(text).toContain('- Avg rollback time: none measured\n- Time saved: 0 minutes\n');
+    expect(text).toContain(
+      '- Avg rollback time: none measured\n- Vs manual rollback: 25 minutes\n- Time saved: 0 minutes\n',
+    );
     expect(text).toContain('- Improvement: nothing to improve\n\nAssumptions:');
   });
 

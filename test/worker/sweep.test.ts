@@ -120,7 +120,7 @@ describe('the sweep', { timeout: 30_000 }, () => {
     await startRollback('running');
     await aHeldRow('inc-1', 'running', nowMs - 2 * hour);
     await aHeldRow('inc-2', 'young', nowMs - minute / 2);
-    await aHeldRow('direct/1', 'by-hand', nowMs - 2 * hour);
+    await aHeldRow('direct/1', 'by-hand', nowMs - 2 * minute);
     expect(await sweep.sweep()).toEqual([]);
     for (const product of ['running', 'young', 'by-hand'])
       expect((await store.products.read({ ...shop, product })).rollback).not.toBeNull();
@@ -186,6 +186,28 @@ describe('the sweep', { timeout: 30_000 }, () => {
     await look('build-1', nowMs);
     await sweep.sweep();
     expect(posted('/watchdog')).toHaveLength(2);
+  });
+
+  it('ends a pause by its time, and says so once', async () => {
+    const pause = { untilMs: nowMs - 1, by: 'Ana', reason: 'migration' };
+    await store.products.change(shop, (row) => ({ ...row, pause }));
+    expect(await sweep.sweep()).toEqual([
+      'The pause of shop by Ana (migration) has ended: automatic rollbacks act again.',
+    ]);
+    expect((await store.products.read(shop)).pause).toBeNull();
+    expect(await sweep.sweep()).toEqual([]);
+    expect(alerts()).toHaveLength(1);
+    expect((await store.timeline.list({ ...shop, limit: 5 })).map(({ text }) => text)).toContainEqual(
+      expect.stringContaining('has ended'),
+    );
+  });
+
+  it('leaves a product to who rolls back by hand, and asks after a while whether somebody is still at it', async () => {
+    await aHeldRow('direct/1', 'shop', nowMs - 5 * minute);
+    expect(await sweep.sweep()).toEqual([]);
+    nowMs += 11 * minute;
+    expect(await sweep.sweep()).toEqual([expect.stringContaining('orchestrator resolve shop')]);
+    expect((await store.products.read(shop)).rollback?.id).toBe('direct/1');
   });
 
   it('goes on by itself until it is stopped', async () => {
