@@ -277,7 +277,7 @@ async function checkEnding(product: string, service: Service, store: Store): Pro
       const { rollback } = await store.products.read(key);
       const [incident] = await store.incidents.list({ product, limit: 1 });
       if (deployment?.outcome == null || rollback !== null || incident?.endedAtMs == null)
-        throw new Error(`still ${JSON.stringify({ rollback, outcome: deployment?.outcome })}`);
+        throw new Error(`still ${JSON.stringify({ rollback })}: ${await lastLines(key, store)}`);
     },
     200,
     120_000,
@@ -293,6 +293,14 @@ async function checkEnding(product: string, service: Service, store: Store): Pro
     rollbacks: deployments.filter((deployment) => deployment.origin === 'rollback').length,
     released: (await store.products.read(key)).rollback === null,
   };
+}
+
+async function lastLines(key: { product: string; environment: string }, store: Store): Promise<string> {
+  const entries = await store.timeline.list({ ...key, limit: 1_000 });
+  return entries
+    .slice(-10)
+    .map(({ text }) => text)
+    .join(' | ');
 }
 
 /** The ending that every kill must leave. */
