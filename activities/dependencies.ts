@@ -45,6 +45,8 @@ export interface ProductSetup extends ProductKey {
     readonly assignees: readonly string[];
     readonly labels: readonly string[];
     readonly role: string;
+    /** An agent, or a team's system, that is told of it. */
+    readonly webhook?: Notifier | undefined;
   };
   /** Task queue of the target and metrics activities. */
   readonly targetQueue: string;

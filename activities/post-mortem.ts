@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { NewIssue } from '../adapters/issues/issue-tracker.ts';
 import type { Incident } from '../domain/incident.ts';
+import type { Message } from '../domain/message.ts';
 import {
   type Evidence,
   type IncidentReport,
@@ -15,6 +16,7 @@ import { type Hypothesis, hypothesize } from '../domain/root-cause.ts';
 import type { TimelineEntry } from '../domain/timeline.ts';
 import { saveIncident } from './begin-rollback.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
+import { messageOf } from './within.ts';
 
 const snapshots = 30;
 const snapshotBeforeMs = 60 * 60_000;
@@ -60,9 +62,12 @@ export function createPostMortemActivities({ store, catalog, clock }: Dependenci
       const setup = await catalog.setup(incident);
       const assignment = assignmentOf(setup, incident, written.cause);
       if (setup.issues === null) {
-        const note = 'no GitHub token is configured, the issue is the report in the incidents folder';
         await store.incidents.change(incident.id, (known) => ({ ...known, issue: written.file }));
-        return { reference: written.file, url: written.file, assigned: assignment.role, note };
+        const notes = [
+          'no GitHub token is configured, the issue is the report in the incidents folder',
+          await tellAssigned(incident, written, assignment),
+        ];
+        return { reference: written.file, url: written.file, assigned: assignment.role, note: noteOf(notes) };
       }
       const report = (await store.incidents.readReport(incident.id)) as IncidentReport;
       const opened = await setup.issues.open(
@@ -71,17 +76,51 @@ export function createPostMortemActivities({ store, catalog, clock }: Dependenci
       );
       await store.incidents.change(incident.id, (known) => ({ ...known, issue: opened.reference }));
       const dropped = opened.droppedAssignees;
-      const note =
+      const notes = [
         dropped.length === 0
           ? null
-          : `GitHub dropped the assignees ${dropped.join(', ')}; they are mentioned in the issue`;
-      return { reference: opened.reference, url: opened.url, assigned: assignment.role, note };
+          : `GitHub dropped the assignees ${dropped.join(', ')}; they are mentioned in the issue`,
+        await tellAssigned(incident, written, assignment),
+      ];
+      const { reference, url } = opened;
+      return { reference, url, assigned: assignment.role, note: noteOf(notes) };
     },
 
     async recordReview(incident: string, review: NonNullable<Incident['review']>): Promise<void> {
       await store.incidents.change(incident, (known) => ({ ...known, status: 'reviewed', review }));
     },
   };
+
+  /** Once, however often the activity is repeated. A sentence when it could not be told: the issue is there all the same. */
+  async function tellAssigned(
+    incident: Incident,
+    written: WrittenReport,
+    { webhook, role }: Assignment,
+  ): Promise<string | null> {
+    if (webhook === undefined) return null;
+    const key = `assigned/${incident.id}`;
+    if (await store.notices.wasSent(key, webhook.name)) return null;
+    const atMs = await clock.now();
+    const message: Message = {
+      key,
+      severity: 'warning',
+      product: incident.product,
+      environment: incident.environment,
+      title: `Assigned to you: ${incident.id}`,
+      text: `${written.summary}\nRoot cause (hypothesis): ${written.hypothesis}\nReport: ${written.file}`,
+      facts: [{ name: 'cause', value: written.cause }],
+      commands: [{ label: 'Review', command: `orchestrator review ${incident.id} "what was learned"` }],
+      links: [],
+      atMs,
+    };
+    try {
+      await webhook.send(message, Context.current().cancellationSignal);
+      await store.notices.markSent(key, webhook.name, atMs);
+      return null;
+    } catch (error) {
+      return `${role} could not be told by webhook: ${messageOf(error)}`;
+    }
+  }
 
   async function timelineOf(incident: Incident): Promise<TimelineEntry[]> {
     return store.timeline.list({ ...incident, deployment: incident.deployment, limit: 500 });
@@ -123,6 +162,11 @@ export function createPostMortemActivities({ store, catalog, clock }: Dependenci
       timeline: timeline.map((entry) => `${isoTime(entry.atMs)} ${entry.text}`),
     };
   }
+}
+
+function noteOf(notes: readonly (string | null)[]): string | null {
+  const given = notes.filter((note) => note !== null);
+  return given.length === 0 ? null : given.join('; ');
 }
 
 function nothingCollected(incident: Incident): Evidence {

@@ -429,6 +429,7 @@ const triggersAndCauses: readonly (TriggerType | Cause)[] = [...triggerTypes, ..
 const assignment = mapping({
   github: text('Assigned to the issue', 'a GitHub login').optional(),
   label: text('Put on the issue').optional(),
+  webhook: url('Told of the incident: an agent, or the system of a team (a secret)').optional(),
   role: text('How the report calls them: Backend Engineer').optional(),
 });
 
@@ -462,7 +463,7 @@ export const configSchema = mapping({
       error: ({ code }: { readonly code?: string }) =>
         code === 'unrecognized_keys'
           ? triggersAndCauses.join(', ')
-          : 'a mapping from triggers and causes to github, label and role',
+          : 'a mapping from triggers and causes to github, label, webhook and role',
     })
     .nullish()
     .describe('Who gets an incident by its cause or trigger; default the support engineer.'),

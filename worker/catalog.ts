@@ -4,6 +4,7 @@ import { within } from '../activities/within.ts';
 import { createFolderIssues } from '../adapters/issues/folder-issues.ts';
 import { createGitHubIssues } from '../adapters/issues/github-issues.ts';
 import type { IssueTracker } from '../adapters/issues/issue-tracker.ts';
+import { createWebhookNotifier } from '../adapters/notify/webhook.ts';
 import { ConfigError, configError } from '../config/findings.ts';
 import { type Config, parseConfig } from '../config/load.ts';
 import { policyOf } from '../config/policy.ts';
@@ -192,12 +193,17 @@ function assigneesFor(config: Config, { owner }: ProductSettings, cause: string,
       assignees: listOf(github),
       labels: listOf(label),
       role: role ?? github ?? label ?? supportEngineer,
+      webhook: webhookOf(text(assigned.webhook)),
     };
   }
   if (typeof support === 'string')
     return { assignees: [], labels: [], role: text(support) ?? supportEngineer };
   const assignee = text(support === undefined ? owner?.github : support.github);
   return { assignees: listOf(assignee), labels: [], role: text(support?.name) ?? supportEngineer };
+}
+
+function webhookOf(url: string | undefined) {
+  return url === undefined ? undefined : createWebhookNotifier({ url, secret: null });
 }
 
 /** The text, or `undefined` where it is left out or one of its variables is not set. */

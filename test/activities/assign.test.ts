@@ -12,6 +12,7 @@ import { openStore, type Store } from '../../adapters/store/store.ts';
 import type { Trigger } from '../../domain/detection/verdict.ts';
 import { createCatalog } from '../../worker/catalog.ts';
 import { startGitHub } from '../adapters/issues/github-server.ts';
+import { startReceiver } from '../adapters/notify/receiver.ts';
 import { anIncident } from '../adapters/store/builders.ts';
 import { afterwards, cleanUp, temporaryFolder } from '../adapters/temporary.ts';
 import { aProduct } from '../config/builders.ts';
@@ -104,14 +105,31 @@ describe('who an incident is assigned to', () => {
     expect(await store.incidents.read('inc-1')).toMatchObject({ issue: written.file });
   });
 
+  it('is told once by webhook where an agent is mapped; the issue is opened also when it does not answer', async () => {
+    const receiver = await startReceiver((_received, response) => response.writeHead(500).end());
+    afterwards(() => receiver.close());
+    const assigned = `assign:\n  memory: { role: Agent, webhook: "${receiver.origin}/agent" }\n`;
+    const { opened } = await writeUp({ triggers: [memory], assigned });
+    expect(opened).toMatchObject({ reference: '#1', assigned: 'Agent' });
+    expect(opened.note).toContain('Agent could not be told by webhook');
+    receiver.answer((_received, response) => response.writeHead(204).end());
+    const before = receiver.received.length;
+    for (let time = 0; time < 2; time += 1)
+      expect((await writeUp({ triggers: [memory], assigned })).opened.note).toBeNull();
+    expect(receiver.received.slice(before)).toMatchObject([
+      { path: '/agent', body: expect.stringContaining('Assigned to you: inc-1') },
+    ]);
+  });
+
   interface Given {
+    readonly assigned?: string;
     readonly triggers: readonly Trigger[];
     readonly log?: string;
     readonly env?: Record<string, string>;
   }
 
   /** Both activities, one after the other, as the post-mortem workflow calls them. */
-  async function writeUp({ triggers, log, env = { GITHUB_TOKEN: token } }: Given) {
+  async function writeUp({ triggers, log, env = { GITHUB_TOKEN: token }, assigned = assign }: Given) {
     const incident = anIncident('inc-1', { triggers });
     await store.incidents.save(incident);
     const lines = log === undefined ? [] : [log];
@@ -120,7 +138,7 @@ describe('who an incident is assigned to', () => {
       logs: { lines, total: lines.length, reference: 'web.log' },
     });
     const tracker = `github: { owner: acme, repo: shop, token: "\${GITHUB_TOKEN}", base_url: "${github.baseUrl}" }\n`;
-    const source = tracker + assign + aProduct();
+    const source = tracker + assigned + aProduct();
     const activities = createPostMortemActivities({
       store,
       clock: { now: async () => 1_000_000 },
