@@ -35,6 +35,9 @@ import { workflowMemo } from './start-options.ts';
 import { createTeller } from './teller.ts';
 import { watchStranger } from './watch-stranger.ts';
 
+/** Nothing is watched meanwhile. */
+const quietWithinMs = 10_000;
+
 /** Watches one deployment for 24 hours, hands a bad one to the rollback workflow, and says how it ended. */
 export async function monitorDeployment(input: MonitorInput): Promise<MonitorResult> {
   const monitor = createMonitor(input);
@@ -373,8 +376,10 @@ function createMonitor(input: MonitorInput) {
   async function continueWhenLong(): Promise<void> {
     const info = workflowInfo();
     if (!info.continueAsNewSuggested && info.historyLength < 3_000) return;
-    // The next run would not know of what is still to be said or done; it can wait for a quiet moment.
-    if (inbox.urgent() || !teller.idle() || !journal.idle() || !allHandlersFinished()) return;
+    // The next run would not know of what is still to be said or done: without a quiet moment soon, it waits for a later one.
+    const quiet = () => teller.idle() && journal.idle() && allHandlersFinished();
+    await condition(() => quiet() || inbox.urgent(), quietWithinMs);
+    if (inbox.urgent() || !quiet()) return;
     await continueAsNew<typeof monitorDeployment>({
       ...input,
       carry: {

@@ -30,6 +30,46 @@ describe('the life of a monitor', () => {
     expect(world.service.state.running).toBe('v1');
   });
 
+  it('continues as new when its history gets long, and still rolls back what goes bad afterwards', async () => {
+    world.service.script('v2', (ms) => (ms > 3 * hourMs ? { errorsPerMinute: 50 } : {}));
+    const { key, handle } = await world.deploy('v2');
+    const monitor = world.environment.client.workflow.getHandle(monitorWorkflowId(key));
+    const { runId } = await monitor.describe();
+    await world.pass(10 * minuteMs);
+    for (let round = 0; round < 18; round += 1) {
+      const words = Array.from({ length: 50 }, () => monitor.signal(resumeSignal, { by: 'Ana' }));
+      await Promise.all(words);
+      await world.pass(minuteMs);
+    }
+    await world.until('the next run', async () => (await monitor.describe()).runId !== runId, 2 * hourMs);
+    expect(await handle.result()).toMatchObject({ outcome: 'rolled_back' });
+    expect((await world.timeline()).filter((text) => text.startsWith('Baseline established'))).toHaveLength(
+      1,
+    );
+  });
+
+  it('a new monitor reads a pause that was set before its deployment', async () => {
+    const pause = { untilMs: null, by: 'Ana', reason: 'risky migration' };
+    await world.store.products.change(product, (row) => ({ ...row, pause }));
+    world.service.script('v2', (ms) => (ms > 12 * minuteMs ? { errorsPerMinute: 50 } : {}));
+    await world.deploy('v2');
+    await world.pass(hourMs);
+    expect(world.service.calls).toEqual([]);
+    expect((await world.timeline()).join('\n')).toContain('automatic rollback is paused by Ana');
+  });
+
+  it('a crash that leaves no instance at all is seen, and rolled back', async () => {
+    const { handle } = await world.deploy('v2');
+    await world.pass(20 * minuteMs);
+    const live = world.service.target.live;
+    world.service.target.live = async (service, signal) => {
+      const found = await live(service, signal);
+      return world.service.state.running === 'v2' ? { ...found, instances: [] } : found;
+    };
+    expect(await handle.result()).toMatchObject({ outcome: 'rolled_back' });
+    expect((await world.timeline()).join('\n')).toContain('no instance is running');
+  });
+
   it('a pause ends by its time', async () => {
     world.service.script('v2', (ms) => (ms > 12 * minuteMs ? { errorsPerMinute: 50 } : {}));
     const { handle } = await world.deploy('v2');
@@ -106,7 +146,7 @@ describe('the life of a monitor', () => {
     expect((await handle.result()).outcome).toBe('unobserved');
     expect((await handle.describe()).historyLength).toBeLessThan(3_500);
     expect(world.service.calls).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 
   it('cancelling it ends it as cancelled', async () => {
     const { key, handle } = await world.deploy('v2');
