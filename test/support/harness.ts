@@ -37,6 +37,8 @@ export interface World {
   readonly environment: TestWorkflowEnvironment;
   readonly store: Store;
   readonly service: ScriptedService;
+  /** One more service of the product; its calls stand among those of the first. */
+  addService(name: string): ScriptedService;
   /** Everything people were told, oldest first. */
   readonly told: Message[];
   readonly setup: { policy: Policy; policyVersion: number; brokenStore: boolean };
@@ -73,6 +75,7 @@ export async function createWorld(
   const store = await openStore(join(folder, 'store.db'));
   const now = () => environment.currentTimeMs();
   const service = createScriptedService(now);
+  const more: Record<string, ScriptedService> = {};
   const told: Message[] = [];
   const setup = { policy: change(defaultPolicy), policyVersion: 1, brokenStore: false };
   const clock: Clock = { now };
@@ -82,7 +85,7 @@ export async function createWorld(
       told.push(message);
     },
   };
-  const reachable = { service: 'web', ...service, logs: logsOf(service), changes: null };
+  const reachable = reached('web', service);
   const queue = (name: string) => (group === undefined ? name : `${name}/${group}`);
   const dependenciesWith = (web: ServiceSetup): Dependencies => ({
     store: breakable(store, setup),
@@ -94,7 +97,7 @@ export async function createWorld(
         ...product,
         ...setup,
         owner: 'Ana',
-        services: [web],
+        services: [web, ...Object.entries(more).map(([name, other]) => reached(name, other))],
         notifiers: () => [channel],
         issues: null,
         incidentsFolder: createFolderIssues({ folder: join(folder, 'incidents') }),
@@ -125,6 +128,11 @@ export async function createWorld(
     environment,
     store,
     service,
+    addService(name) {
+      const made = createScriptedService(now, service.calls, name);
+      more[name] = made;
+      return made;
+    },
     told,
     setup,
     now,
@@ -176,6 +184,10 @@ function logsOf(service: ScriptedService): LogSource {
       reference: `web.log, ${service.calls.length} steps later`,
     }),
   };
+}
+
+function reached(name: string, service: ScriptedService): ServiceSetup {
+  return { service: name, ...service, logs: logsOf(service), changes: null };
 }
 
 /** A service on hosts that this worker does not reach. */

@@ -36,10 +36,10 @@ export interface Failure {
  * A service in virtual time: what a day of traffic looks like cannot be sent as real requests through a server whose
  * clock jumps. The adapters proper have contract suites against real processes and real HTTP.
  */
-export function createScriptedService(now: () => Promise<number>) {
+export function createScriptedService(now: () => Promise<number>, calls: string[] = [], name = '') {
   const scripts = new Map<string, Script>();
   const failures = new Map<string, Failure>();
-  const calls: string[] = [];
+  const called = (what: string) => calls.push(name === '' ? what : `${name}: ${what}`);
   const state = {
     configured: 'v1',
     running: 'v1' as string,
@@ -86,12 +86,12 @@ export function createScriptedService(now: () => Promise<number>) {
         : { restorable: true, reason: 'the image is there' };
     },
     async restore(_service, release) {
-      calls.push(`restore ${release}`);
+      called(`restore ${release}`);
       maybeFail('restore');
       state.configured = release;
     },
     async restart(_service, step) {
-      calls.push(`restart ${state.configured}`);
+      called(`restart ${state.configured}`);
       maybeFail('restart');
       if (state.restartKey === step.key) return;
       state.restartKey = step.key;
@@ -148,12 +148,12 @@ export function createScriptedService(now: () => Promise<number>) {
       };
     },
     async stop() {
-      calls.push('stop traffic');
+      called('stop traffic');
       maybeFail('stop');
       state.maintenance = true;
     },
     async resume(_service, { release }) {
-      calls.push(`resume ${release}`);
+      called(`resume ${release}`);
       maybeFail('resume');
       state.maintenance = false;
       state.trafficTo = release;
