@@ -70,7 +70,8 @@ async function logsOf(setup: ProductSetup, incident: Incident, untilMs: number):
     }),
   );
   return {
-    lines: excerpts.flatMap((excerpt) => excerpt.lines).slice(0, logLines),
+    // Each service gets its share: the first must not take all the lines.
+    lines: excerpts.flatMap(({ lines }) => lines.slice(0, Math.ceil(logLines / excerpts.length))),
     total: excerpts.reduce((sum, excerpt) => sum + excerpt.total, 0),
     reference: excerpts.map((excerpt) => excerpt.reference).join('; '),
   };

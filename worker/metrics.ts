@@ -5,6 +5,11 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Store } from '../adapters/store/store.ts';
 import type { Sweep } from './sweep.ts';
 
+/** Not a number while the store does not answer: the rest of the page must still be read, then above all. */
+async function known(read: () => Promise<number>): Promise<number> {
+  return read().catch(() => Number.NaN);
+}
+
 /** The system's own metrics, by Prometheus' conventions. */
 export function createSystemMetrics(store: Store, sweep: Pick<Sweep, 'staleWatches'>) {
   const registry = new Registry();
@@ -28,7 +33,7 @@ export function createSystemMetrics(store: Store, sweep: Pick<Sweep, 'staleWatch
     help: 'Deployments under watch',
     registers,
     async collect() {
-      this.set((await store.watches.lastLooks()).length);
+      this.set(await known(async () => (await store.watches.lastLooks()).length));
     },
   });
   new Gauge({
@@ -36,7 +41,7 @@ export function createSystemMetrics(store: Store, sweep: Pick<Sweep, 'staleWatch
     help: 'Watched deployments without a tick for more than three check intervals',
     registers,
     async collect() {
-      this.set((await sweep.staleWatches()).length);
+      this.set(await known(async () => (await sweep.staleWatches()).length));
     },
   });
   new Gauge({
@@ -44,7 +49,11 @@ export function createSystemMetrics(store: Store, sweep: Pick<Sweep, 'staleWatch
     help: 'Rollbacks that hold a product, escalated ones included',
     registers,
     async collect() {
-      this.set((await store.products.list()).filter(({ row }) => row.rollback !== null).length);
+      this.set(
+        await known(
+          async () => (await store.products.list()).filter(({ row }) => row.rollback !== null).length,
+        ),
+      );
     },
   });
   new Gauge({
@@ -54,10 +63,9 @@ export function createSystemMetrics(store: Store, sweep: Pick<Sweep, 'staleWatch
     registers,
     async collect() {
       this.reset();
-      const incidents = await store.incidents.list({
-        sinceMs: Date.now() - 30 * 24 * 3_600_000,
-        limit: 10_000,
-      });
+      const incidents = await store.incidents
+        .list({ sinceMs: Date.now() - 30 * 24 * 3_600_000, limit: 10_000 })
+        .catch(() => []);
       for (const incident of incidents) this.inc({ outcome: incident.outcome ?? incident.status });
     },
   });

@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type RollbackCommandName, rollbackCommands } from '../../workflows/messages.ts';
+import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
 import {
   answer,
@@ -68,6 +69,8 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
     const { by, reason, minutes, until } = context.req.valid('json');
     const untilMs =
       until !== undefined ? Date.parse(until) : minutes !== undefined ? Date.now() + minutes * 60_000 : null;
+    if (untilMs !== null && untilMs <= Date.now())
+      throw new ApiError(400, `until: ${until} has passed; allowed is a time to come`);
     await operations.pause(key, { by, reason, untilMs });
     const end = untilMs === null ? 'until resumed' : `until ${new Date(untilMs).toISOString()}`;
     return context.json(

@@ -240,6 +240,15 @@ describe('pause and resume', () => {
     ]);
   });
 
+  it('refuse a time that has passed', async () => {
+    const { product } = world.addProduct('past-pause');
+    const { status, body } = await post(`/v1/products/${product}/pause`, { until: '2020-01-01T00:00:00Z' });
+    expect({ status, error: body.error }).toEqual({
+      status: 400,
+      error: 'until: 2020-01-01T00:00:00Z has passed; allowed is a time to come',
+    });
+  });
+
   it('refuse two ends, and a product that nobody knows', async () => {
     const both = { minutes: 5, until: new Date().toISOString() };
     expect((await post('/v1/products/pausing/pause', both)).body.error).toContain(

@@ -100,6 +100,18 @@ describe('a worker’s metrics page', () => {
     expect(text).not.toContain('outcome="rolling_back"');
   });
 
+  it('says what it knows also when the store does not answer', async () => {
+    const { products } = store;
+    Object.assign(store, { products: { ...products, list: () => Promise.reject(new Error('disk full')) } });
+    try {
+      const text = await page();
+      expect(text).toMatch(/^orchestrator_rollbacks_running Nan$/im);
+      expect(text).toContain('\norchestrator_watched_deployments 1\n');
+    } finally {
+      Object.assign(store, { products });
+    }
+  });
+
   it('answers 404 beside /metrics', async () => {
     expect((await fetch(`http://127.0.0.1:${worker.metricsPort}/`)).status).toBe(404);
   });
