@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../domain/deployment.ts';
-import { type ReleaseStanding, rollbackCandidates, type Standing } from '../../domain/last-known-good.ts';
+import {
+  type ReleaseStanding,
+  rollbackCandidates,
+  type Standing,
+  standingWarnings,
+} from '../../domain/last-known-good.ts';
 import { aDeployment, deployedAt, hour, minute } from './builders.ts';
 
 function aStanding(
@@ -106,5 +111,33 @@ describe('the last known good release', () => {
     const worker = candidatesOf('w3', history, standings, 'worker');
     expect(releases(worker.candidates)).toEqual(['w2', 'w1']);
     expect(releases(worker.rejected)).toEqual(['v2']);
+  });
+});
+
+describe('a deployment that was not observed well enough', () => {
+  it('does not make its release good, another one of the same release does', () => {
+    const unobserved = aDeployment({ release: 'v1', outcome: 'unobserved', goodMs: 20 * hour });
+    const { candidates, rejected } = candidatesOf('v2', [unobserved]);
+    expect(candidates).toEqual([]);
+    expect(rejected[0]?.reason).toMatch(/^served only 0 \S+ of observed, breach-free traffic/);
+    const healthy = aDeployment({ release: 'v1', outcome: 'healthy', goodMs: 20 * hour });
+    expect(releases(candidatesOf('v2', [unobserved, healthy]).candidates)).toEqual(['v1']);
+  });
+});
+
+describe('warnings about releases that were judged before', () => {
+  const services = [
+    { service: 'web', release: 'v1' },
+    { service: 'worker', release: 'v1' },
+  ];
+
+  it.each(['quarantined', 'held'] as const)('name one that is %s, of its service only', (standing) => {
+    expect(standingWarnings(services, [aStanding('v1', standing)])).toEqual([
+      `v1 of web is ${standing} (seen in staging); it is watched all the same`,
+    ]);
+  });
+
+  it('say nothing of one that is good or unknown', () => {
+    expect(standingWarnings(services, [aStanding('v1', 'good'), aStanding('v2', 'held')])).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import {
   activePause,
   beginRollback,
   endRollback,
+  isDirect,
   newProductRow,
   type ProductRow,
   registerDeployment,
@@ -174,5 +175,14 @@ describe('any interleaving of deployments and rollbacks', () => {
     expect(begunFirst.kind === 'begun' && registerDeployment(begunFirst.row, 'deploy-3').status).toBe(
       'waiting',
     );
+  });
+});
+
+describe('a rollback by hand', () => {
+  it.each([
+    ['direct/1a2b', true],
+    ['inc-2026-11-23-shop-1a2b', false],
+  ])('is told by its id: %s', (id, byHand) => {
+    expect(isDirect(id)).toBe(byHand);
   });
 });

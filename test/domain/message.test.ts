@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { timelineLinks } from '../../domain/message.ts';
+
+describe('the link to the timeline', () => {
+  it.each([
+    [
+      'http://ui/namespaces/default',
+      'monitor/shop/production/build-1',
+      'run-1',
+      '/monitor%2Fshop%2Fproduction%2Fbuild-1/run-1',
+    ],
+    ['http://ui/namespaces/default', 'rollback/shop/production', undefined, '/rollback%2Fshop%2Fproduction'],
+  ])('of %s names workflow %s and run %s', (ui, workflow, run, path) => {
+    expect(timelineLinks(ui, workflow, run)).toEqual([
+      { label: 'Timeline', url: `http://ui/namespaces/default/workflows${path}` },
+    ]);
+  });
+
+  it('is left out where the address of the Temporal UI is not known', () => {
+    expect(timelineLinks(null, 'rollback/shop/production')).toEqual([]);
+  });
+});
