@@ -120,6 +120,14 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
       return (await store.deployments.read(key))?.status !== 'waiting';
     },
 
+    /** Whether the newest check met this blindness, or nothing was measured for `silentMs`. */
+    async isBlind(key: DeploymentKey, condition: string, silentMs: number): Promise<boolean> {
+      const watch = await store.watches.read(key);
+      const standing = watch?.conditions.standing.find((entry) => entry.key === condition);
+      const silent = (await clock.now()) - (watch?.lastAtMs ?? 0) > silentMs;
+      return silent || standing?.clearTicks === 0;
+    },
+
     async setPause(key: ProductKey, pause: Pause | null): Promise<void> {
       await store.products.change(key, (row) => ({ ...row, pause }));
     },

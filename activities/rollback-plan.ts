@@ -25,7 +25,9 @@ export async function readRollbackPlan(
       standings,
       goodAfterMs: setup.policy.monitoring.goodAfterMs,
     });
-    return { service, release, candidates, rejected: rejected.slice(0, rejectedKept) };
+    const configured = setup.services.find((entry) => entry.service === service);
+    const stepTimeoutMs = configured?.stepTimeoutMs ?? setup.policy.rollback.stepTimeoutMs;
+    return { service, release, candidates, rejected: rejected.slice(0, rejectedKept), stepTimeoutMs };
   });
   return { services: services.reverse(), settings: rollbackSettings(setup) };
 }

@@ -17,7 +17,7 @@ import type {
 import type { Dependencies } from './dependencies.ts';
 import { probesOf } from './look-at.ts';
 import { serviceSetup } from './service-setup.ts';
-import { messageOf } from './within.ts';
+import { messageOf, within } from './within.ts';
 
 export interface StepInput {
   readonly key: ProductKey;
@@ -27,6 +27,8 @@ export interface StepInput {
 }
 
 const lookMs = 15_000;
+/** A step that hangs ends this much earlier than the server would end it: the server would have it begun again. */
+const beforeTheServerMs = 500;
 /** Between the two looks that must both find a service healthy. */
 const betweenLooksMs = 150;
 /** Between the two measurements of a service that gets no traffic. */
@@ -195,19 +197,23 @@ export function createTargetActivities({ catalog }: Dependencies) {
   ): Promise<StepResult> {
     const context = Context.current();
     const { move } = input;
+    const endMs = performance.now() + context.info.startToCloseTimeoutMs - beforeTheServerMs;
     const live = await look(input.key, move.service);
     const stranger = unexpectedRelease(live, [move.from, move.to, ...move.replaceable]);
     if (stranger !== null) return { kind: 'changed_outside', reason: stranger };
+    const late = new AbortController();
+    const step: StepContext = {
+      signal: AbortSignal.any([context.cancellationSignal, late.signal]),
+      key: input.stepKey,
+      heartbeat: (progress) => context.heartbeat(progress),
+    };
     try {
-      const detail = await act({
-        signal: context.cancellationSignal,
-        key: input.stepKey,
-        heartbeat: (progress) => context.heartbeat(progress),
-      });
-      return { kind: 'done', detail };
+      const leftMs = Math.max(0, Math.round(endMs - performance.now()));
+      return { kind: 'done', detail: await within(leftMs, 'the target', () => act(step)) };
     } catch (error) {
       if (context.cancellationSignal.aborted) throw error;
-      // A step that really failed consumes an attempt; only a lost worker is repeated by Temporal.
+      late.abort(error);
+      // A step that really failed, or hangs, consumes an attempt; only a lost worker is repeated by Temporal.
       throw ApplicationFailure.nonRetryable(messageOf(error), 'StepFailed');
     }
   }

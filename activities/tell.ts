@@ -1,5 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { type Message, timelineLinks } from '../domain/message.ts';
+import { atServer, type Message, timelineLinks } from '../domain/message.ts';
 import type { Dependencies } from './dependencies.ts';
 import { messageOf, within } from './within.ts';
 
@@ -7,15 +7,28 @@ export interface Told {
   readonly sent: readonly string[];
 }
 
-export function createTellActivities({ store, catalog, clock, temporalUi }: Dependencies) {
+export interface StoryOf {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+export function createTellActivities({ store, catalog, clock, temporalUi, temporalServer }: Dependencies) {
   return {
     /**
      * Sends a message over every channel meant, each once per key. One failing channel never blocks another; the activity
      * fails when a channel failed, so that Temporal tries that channel again.
      * @param whom `owner`, `everyone` or a channel's name
+     * @param of the workflow whose message it is, where another one sends it
      */
-    async tell(written: Message, whom: string): Promise<Told> {
-      const message = { ...written, links: [...written.links, ...story()] };
+    async tell(written: Message, whom: string, of?: StoryOf): Promise<Told> {
+      const message = {
+        ...written,
+        links: [...written.links, ...story(of)],
+        commands: written.commands.map((entry) => ({
+          ...entry,
+          command: atServer(entry.command, temporalServer),
+        })),
+      };
       const setup = await catalog.setup(message);
       const channels = setup.notifiers(whom);
       const signal = Context.current().cancellationSignal;
@@ -44,8 +57,8 @@ export function createTellActivities({ store, catalog, clock, temporalUi }: Depe
   };
 
   /** Every message leads to the story of the workflow that sends it. */
-  function story(): Message['links'] {
-    const { workflowExecution: execution } = Context.current().info;
+  function story(of?: StoryOf): Message['links'] {
+    const execution = of ?? Context.current().info.workflowExecution;
     return execution === undefined ? [] : timelineLinks(temporalUi, execution.workflowId, execution.runId);
   }
 

@@ -35,6 +35,7 @@ const workers = await createWorkers({
     catalog: { products: async () => [], setup: async (key) => ({ ...key, ...setup }) },
     clock: { now: async () => Date.now() },
     temporalUi: null,
+    temporalServer: null,
   },
 });
 // Left behind by its parent, it ends.

@@ -11,6 +11,10 @@ export interface Condition {
 
 export type ConditionKind =
   | 'breach'
+  /** It is bad, and something else than the release explains it. */
+  | 'external'
+  /** A breach of a trigger that only tells. */
+  | 'dry_run'
   | 'suspect'
   | 'blind'
   | 'gap'
@@ -44,6 +48,9 @@ export interface Edge {
 /** What the workflow was already told, and whether it could act on it then. */
 export type Reported = Readonly<Record<string, { readonly couldAct: boolean }>>;
 
+/** Conditions about ourselves: an attempt without a store has no state to keep them in. */
+export const ownConditions = { store: 'blind:store', internal: 'blind:internal' } as const;
+
 const endAfterTicks = 3;
 const edgesPerHour = 60;
 const hourMs = 3_600_000;
@@ -65,6 +72,36 @@ export function advanceConditions(
     .filter((condition) => !known.has(condition.key))
     .map((condition) => ({ ...condition, sinceMs: tick.atMs, clearTicks: 0 }));
   return { ...state, standing: [...kept, ...begun] };
+}
+
+/**
+ * Takes in the conditions about ourselves that the workflow was told of by an attempt which could write nothing. They end by
+ * hysteresis like all others, so that a store that flaps does not fill the workflow's history.
+ * @param missed a check is missing since the last tick: the condition was seen again meanwhile
+ */
+export function adoptOwnConditions(
+  state: ConditionState,
+  reported: Reported,
+  seen: { readonly atMs: number; readonly missed: boolean },
+): ConditionState {
+  const own: string[] = Object.values(ownConditions);
+  const adopted = own
+    .filter((key) => reported[key] !== undefined && !state.standing.some((entry) => entry.key === key))
+    .map(
+      (key): StandingCondition => ({
+        key,
+        kind: 'blind',
+        service: null,
+        reason: `${key} was reported`,
+        severity: 'warning',
+        sinceMs: seen.atMs,
+        clearTicks: 0,
+      }),
+    );
+  const kept = state.standing.map((entry) =>
+    seen.missed && own.includes(entry.key) ? { ...entry, clearTicks: 0 } : entry,
+  );
+  return { ...state, standing: [...kept, ...adopted] };
 }
 
 /**

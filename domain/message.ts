@@ -30,3 +30,17 @@ export function timelineLinks(
   const run = runId === undefined ? '' : `/${runId}`;
   return [{ label: 'Timeline', url: `${temporalUi}/workflows/${encodeURIComponent(workflowId)}${run}` }];
 }
+
+/** As Temporal's own command line is told where to go. */
+export interface TemporalServerName {
+  readonly address: string;
+  readonly namespace: string;
+}
+
+/** A command of Temporal's CLI, which else speaks to its default server; other commands stay as they are. */
+export function atServer(command: string, server: TemporalServerName | null): string {
+  const isTemporal = command.startsWith('temporal workflow ');
+  return isTemporal && server !== null
+    ? `${command} --address ${server.address} --namespace ${server.namespace}`
+    : command;
+}

@@ -1,7 +1,10 @@
 import type { Deployment } from './deployment.ts';
 import { shortDuration, type TriggerType } from './detection/verdict.ts';
+import type { ProductKey } from './identity.ts';
 import type { Incident } from './incident.ts';
-import type { StatisticsPolicy } from './policy.ts';
+import { defaultPolicy, type StatisticsPolicy } from './policy.ts';
+
+const defaultStatistics = defaultPolicy.statistics;
 
 /** The specification's statistics; every figure that rests on an assumption names it. */
 export interface RollbackStatistics {
@@ -38,9 +41,10 @@ export function rollbackStatistics(input: {
   readonly days: number;
   readonly deployments: readonly Deployment[];
   readonly incidents: readonly Incident[];
-  readonly policy: StatisticsPolicy;
+  /** Each product's own assumptions. */
+  readonly policyOf: (product: ProductKey) => StatisticsPolicy;
 }): RollbackStatistics {
-  const { policy, days } = input;
+  const { policyOf, days } = input;
   const deployments = input.deployments.filter((deployment) => deployment.origin !== 'rollback');
   const acted = input.incidents.filter((incident) => incident.attempts > 0);
   const manual = acted.filter((incident) => incident.origin !== 'automatic');
@@ -51,13 +55,19 @@ export function rollbackStatistics(input: {
     (deployment) =>
       !rolledBack.has(`${deployment.product}/${deployment.environment}/${deployment.deployment}`),
   );
-  const durations = acted.flatMap((incident) =>
+  const finished = acted.flatMap((incident) =>
     incident.trafficResumedAtMs === null
       ? []
-      : [(incident.trafficResumedAtMs - incident.breachAtMs) / 60_000],
+      : [
+          {
+            minutes: (incident.trafficResumedAtMs - incident.breachAtMs) / 60_000,
+            byHand: policyOf(incident).manualRollbackMinutes,
+          },
+        ],
   );
-  const average =
-    durations.length === 0 ? null : durations.reduce((sum, value) => sum + value, 0) / durations.length;
+  const average = meanOf(finished.map(({ minutes }) => minutes));
+  const byHand = meanOf(finished.map((entry) => entry.byHand));
+  const policies = [...input.deployments, ...input.incidents].map(policyOf);
   const causes = countCauses(acted);
   return {
     days,
@@ -67,19 +77,32 @@ export function rollbackStatistics(input: {
     successRatePercent: deployments.length === 0 ? null : tenth((100 * kept.length) / deployments.length),
     causes,
     averageRollbackMinutes: average === null ? null : Math.round(average * 100) / 100,
-    manualRollbackMinutes: policy.manualRollbackMinutes,
+    manualRollbackMinutes: byHand === null ? defaultStatistics.manualRollbackMinutes : tenth(byHand),
     timeSavedMinutes:
-      average === null
-        ? 0
-        : Math.round(durations.length * Math.max(0, policy.manualRollbackMinutes - average)),
-    downtimeWithoutMinutes: acted.length * policy.unattendedDowntimeMinutes,
+      average === null || byHand === null ? 0 : Math.round(finished.length * Math.max(0, byHand - average)),
+    downtimeWithoutMinutes: acted.reduce(
+      (sum, incident) => sum + policyOf(incident).unattendedDowntimeMinutes,
+      0,
+    ),
     downtimeMeasuredMinutes: tenth(acted.reduce((sum, incident) => sum + downtimeMinutes(incident), 0)),
     insights: causes.map(({ cause }) => insightFor[cause]),
-    assumptions: [
-      `a rollback by hand takes ${policy.manualRollbackMinutes} minutes (statistics.manual_rollback_minutes)`,
-      `without automatic rollback an incident means ${policy.unattendedDowntimeMinutes} minutes of downtime (statistics.unattended_downtime_minutes)`,
-    ],
+    assumptions: assumptionsOf(policies.length === 0 ? [defaultStatistics] : policies),
   };
+}
+
+function assumptionsOf(policies: readonly StatisticsPolicy[]): string[] {
+  const range = (values: readonly number[]) => [...new Set(values)].sort((a, b) => a - b).join(' or ');
+  const byHand = range(policies.map((policy) => policy.manualRollbackMinutes));
+  const unattended = range(policies.map((policy) => policy.unattendedDowntimeMinutes));
+  const more = byHand.includes(' or ') || unattended.includes(' or ') ? ', by product' : '';
+  return [
+    `a rollback by hand takes ${byHand} minutes (statistics.manual_rollback_minutes${more})`,
+    `without automatic rollback an incident means ${unattended} minutes of downtime (statistics.unattended_downtime_minutes${more})`,
+  ];
+}
+
+function meanOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function countCauses(incidents: readonly Incident[]): { cause: TriggerType; count: number }[] {

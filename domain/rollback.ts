@@ -21,6 +21,8 @@ export interface RollbackRequest {
 export interface ServicePlan extends ServiceRelease {
   readonly candidates: readonly Candidate[];
   readonly rejected: readonly Candidate[];
+  /** Time limit of restore and of restart, each. */
+  readonly stepTimeoutMs: number;
 }
 
 /** All that a rollback needs to know of the store; travels in the monitor's input, so that a store that is down stops nothing. */

@@ -21,6 +21,7 @@ export function serviceAdapters(service: string, settings: ServiceSettings, writ
     return {
       service,
       target: targetOf(service, settings.deploy_target, written),
+      stepTimeoutMs: ms(settings.deploy_target.step_timeout_seconds),
       metrics: metricsOf(settings.metrics, written),
       probe: createHttpProbe({
         path: text(settings.health?.path, written),

@@ -12,6 +12,8 @@ export interface WorkerOptions {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly temporalUi: string | null;
+  /** Of the server, for commands that people run. */
+  readonly address: string;
   readonly logger: Logger;
   readonly group?: string;
   readonly metrics: { readonly host: string; readonly port: number; readonly sdkMetricsPort: number };
@@ -36,6 +38,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     catalog,
     clock: { now: async () => Date.now() },
     temporalUi: options.temporalUi,
+    temporalServer: { address: options.address, namespace },
   };
   const workers = await createWorkers({
     connection,

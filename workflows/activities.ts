@@ -28,7 +28,7 @@ export const records = proxyActivities<
 });
 
 /** Questions to the store that may go without an answer. */
-export const questions = proxyActivities<Pick<Activities, 'readRollbackOutcome' | 'isReleased'>>({
+export const questions = proxyActivities<Pick<Activities, 'readRollbackOutcome' | 'isReleased' | 'isBlind'>>({
   taskQueue: controlQueue,
   heartbeatTimeout,
   startToCloseTimeout: '5s',

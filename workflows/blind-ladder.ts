@@ -1,50 +1,69 @@
 import { condition } from '@temporalio/workflow';
 import { shortDuration } from '../domain/detection/verdict.ts';
+import type { DeploymentKey } from '../domain/identity.ts';
 import type { MonitoringPolicy } from '../domain/policy.ts';
+import { questions } from './activities.ts';
 import type { Teller } from './teller.ts';
 
-type BlindLimits = Pick<MonitoringPolicy, 'blindAlertMs' | 'blindEscalateMs'>;
+type BlindLimits = Pick<MonitoringPolicy, 'blindAlertMs' | 'blindEscalateMs' | 'checkIntervalMs'>;
 
 interface Blindness {
   readonly reason: string;
   readonly sinceMs: number;
 }
 
-/** Blind 3 minutes: alert. Blind 15: everyone. Blind never rolls back. */
-export function createBlindLadder(teller: Teller, carried: Readonly<Record<string, number>>) {
-  const standing = new Map<string, Blindness>();
-  for (const [key, sinceMs] of Object.entries(carried)) standing.set(key, { reason: key, sinceMs });
-  let settings: BlindLimits = { blindAlertMs: 180_000, blindEscalateMs: 900_000 };
+/** A source that is blind on and off so often is told as blind. */
+const asksAtMost = 10;
 
-  async function climb(key: string, blindness: Blindness): Promise<void> {
+/** Blind 3 minutes: alert. Blind 15: everyone. Blind never rolls back. */
+export function createBlindLadder(
+  key: DeploymentKey,
+  teller: Teller,
+  carried: Readonly<Record<string, number>>,
+) {
+  const standing = new Map<string, Blindness>();
+  for (const [name, sinceMs] of Object.entries(carried)) standing.set(name, { reason: name, sinceMs });
+  let settings: BlindLimits = { blindAlertMs: 180_000, blindEscalateMs: 900_000, checkIntervalMs: 60_000 };
+
+  async function climb(name: string, blindness: Blindness): Promise<void> {
     const rungs = [
       { afterMs: settings.blindAlertMs, whom: 'owner', severity: 'warning' as const },
       { afterMs: settings.blindEscalateMs, whom: 'everyone', severity: 'critical' as const },
     ];
     for (const { afterMs, whom, severity } of rungs) {
       const waitMs = Math.max(0, blindness.sinceMs + afterMs - Date.now());
-      if (await condition(() => standing.get(key) !== blindness, waitMs)) return;
+      const over = () => standing.get(name) !== blindness;
+      if (await condition(over, waitMs)) return;
+      // A condition stands on for three good checks: one bad scrape, seen well since, must wake nobody.
+      for (let asked = 0; asked < asksAtMost && !(await isBlindNow(name)); asked += 1)
+        if (await condition(over, settings.checkIntervalMs)) return;
+      if (over()) return;
       const text = `Blind for ${shortDuration(Date.now() - blindness.sinceMs)}: ${blindness.reason}. Nothing is rolled back for want of data.`;
       teller.tell(whom, { severity, title: 'Monitoring is blind', text });
     }
   }
 
+  /** Where the store does not say, it is. */
+  async function isBlindNow(name: string): Promise<boolean> {
+    return questions.isBlind(key, name, 2 * settings.checkIntervalMs).catch(() => true);
+  }
+
   return {
     use(next: BlindLimits): void {
       settings = next;
-      for (const [key, blindness] of standing) void climb(key, blindness).catch(() => undefined);
+      for (const [name, blindness] of standing) void climb(name, blindness).catch(() => undefined);
     },
-    began(key: string, reason: string, sinceMs: number): void {
-      if (standing.has(key)) return;
+    began(name: string, reason: string, sinceMs: number): void {
+      if (standing.has(name)) return;
       const blindness = { reason, sinceMs };
-      standing.set(key, blindness);
-      void climb(key, blindness).catch(() => undefined);
+      standing.set(name, blindness);
+      void climb(name, blindness).catch(() => undefined);
     },
-    ended(key: string): void {
-      standing.delete(key);
+    ended(name: string): void {
+      standing.delete(name);
     },
     since(): Record<string, number> {
-      return Object.fromEntries([...standing].map(([key, blindness]) => [key, blindness.sinceMs]));
+      return Object.fromEntries([...standing].map(([name, blindness]) => [name, blindness.sinceMs]));
     },
   };
 }

@@ -17,7 +17,7 @@ type Tools = Pick<RollbackContext, 'journal' | 'presence' | 'inbox' | 'teller'>;
 
 /** Writes how a rollback ended, starts the restored release's monitor or releases the newcomer's, and tells who waited. */
 export async function concludeRollback(end: Ending, context: RollbackContext): Promise<RollbackResult> {
-  const { input, journal, draft } = context;
+  const { input, journal, draft, progress } = context;
   const outcome = outcomeOf(end);
   const incident = {
     ...draft.incident,
@@ -31,7 +31,14 @@ export async function concludeRollback(end: Ending, context: RollbackContext): P
   journal.note('outcome', `Rollback of ${releaseNames(input.services)}: ${outcome} (${end.reason})`);
   tellEnding(end, context);
   const { released } = await records.concludeRollback({
-    conclusion: { key: input.key, rollback: incident.id, outcome, reason: end.reason, restored },
+    conclusion: {
+      key: input.key,
+      rollback: incident.id,
+      outcome,
+      reason: end.reason,
+      restored,
+      replaced: progress.replaced,
+    },
     standings: standingsOf(end, input, incident.id),
     incident,
   });

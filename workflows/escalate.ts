@@ -68,7 +68,7 @@ function isQuiet({ teller, journal }: RollbackContext): boolean {
   return teller.idle() && journal.idle() && allHandlersFinished();
 }
 
-/** The exact commands, with our CLI and with Temporal's alone. */
+/** The exact commands, with our CLI and with Temporal's alone; whoever sends them adds the server's address. */
 function commandsByHand(key: DeploymentKey): { label: string; command: string }[] {
   const environment = key.environment === 'production' ? '' : ` --environment ${key.environment}`;
   const signal = (name: RollbackCommandName, input: string) =>

@@ -50,6 +50,13 @@ export async function monitorDeployment(input: MonitorInput): Promise<MonitorRes
 }
 
 function createMonitor(input: MonitorInput) {
+  const environment = input.key.environment === 'production' ? '' : ` --environment ${input.key.environment}`;
+  const byHand = [
+    {
+      label: 'Roll back all the same',
+      command: `orchestrator rollback ${input.key.product} "why"${environment}`,
+    },
+  ];
   const deployment: MonitoredDeployment = {
     key: input.key,
     services: input.services,
@@ -60,7 +67,7 @@ function createMonitor(input: MonitorInput) {
   const journal = createJournal(input.key, workflowInfo().runId, presence, null);
   const teller = createTeller(input.key, workflowInfo().runId, journal);
   const inbox = receiveMonitorMessages(input, presence, journal);
-  const blind = createBlindLadder(teller, input.carry?.blindSince ?? {});
+  const blind = createBlindLadder(input.key, teller, input.carry?.blindSince ?? {});
   const reported: Record<string, { couldAct: boolean }> = { ...input.carry?.reported };
   let settings: MonitorSettings;
   let plan: RollbackPlan;
@@ -206,6 +213,14 @@ function createMonitor(input: MonitorInput) {
       const text = `Would have rolled back ${releaseNames(input.services)}: ${found.reason}. Not done: ${result.obstacle}.`;
       journal.note('decision', text, result.atMs);
       teller.tell('owner', { severity: 'critical', title: 'Breach, but no automatic rollback', text });
+    } else if (found.kind === 'external') {
+      const title = `Sick, but not by the release, it seems: ${productName(input.key)}`;
+      const text = `${releaseNames(input.services)}: ${found.reason}. It is judged on, and rolled back when it stays sick afterwards.`;
+      teller.tell('owner', { severity: 'critical', title, text, commands: byHand });
+    } else if (found.kind === 'dry_run') {
+      const text = `Would have rolled back ${releaseNames(input.services)}: ${found.reason}. Not done: this trigger is on dry_run.`;
+      journal.note('decision', text, result.atMs);
+      teller.tell('owner', { severity: 'warning', title: 'Breach of a trigger on dry_run', text });
     } else if (found.kind === 'suspect' || found.kind === 'gap') {
       teller.tell('owner', {
         severity: 'warning',

@@ -63,8 +63,9 @@ const attemptSlackMs = 60_000;
 async function oneAttempt(context: RollbackContext, stepKey: string): Promise<AttemptEnd> {
   const { settings, progress, journal, presence } = context;
   const { moves } = progress;
-  const { stepTimeoutMs, healthCheckTimeoutMs } = settings.policy.rollback;
-  const deadlineMs = Date.now() + 2 * stepTimeoutMs + healthCheckTimeoutMs + attemptSlackMs;
+  const longestStepMs = Math.max(...moves.map(({ service }) => stepTimeoutOf(context, service)));
+  const deadlineMs =
+    Date.now() + 2 * longestStepMs + settings.policy.rollback.healthCheckTimeoutMs + attemptSlackMs;
   const target = moves.map((move) => (moves.length > 1 ? `${move.service} ${move.to}` : move.to)).join(', ');
   for (const step of ['restore', 'restart'] as const) {
     presence.enter(step === 'restore' ? 'restoring' : 'restarting');
@@ -84,6 +85,11 @@ async function oneAttempt(context: RollbackContext, stepKey: string): Promise<At
   return waitHealthy(context, target);
 }
 
+function stepTimeoutOf({ plan, settings }: RollbackContext, service: string): number {
+  const known = plan.services.find((entry) => entry.service === service);
+  return known?.stepTimeoutMs ?? settings.policy.rollback.stepTimeoutMs;
+}
+
 async function act(
   context: RollbackContext,
   step: 'restore' | 'restart',
@@ -93,7 +99,7 @@ async function act(
   const { settings, input } = context;
   const what = `${step} ${move.service} ${move.to}`;
   const leftMs = Math.max(1_000, deadlineMs - Date.now());
-  const limits = { stepMs: settings.policy.rollback.stepTimeoutMs, leftMs };
+  const limits = { stepMs: stepTimeoutOf(context, move.service), leftMs };
   try {
     const result = await acting(settings.targetQueue, limits, what)[step]({ key: input.key, move, stepKey });
     return result.kind === 'changed_outside' ? await othersAreLive(context, result.reason) : null;
@@ -115,6 +121,7 @@ async function waitHealthy(context: RollbackContext, target: string): Promise<At
     ).waitHealthy(input.key, wanted, timeoutMs);
     if (health.kind === 'unhealthy') return { kind: 'failed', reason: health.reason };
     progress.restored = true;
+    progress.replaced = progress.turnedAway;
     journal.note('step', health.detail);
     return { kind: 'healthy' };
   } catch (error) {

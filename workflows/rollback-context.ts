@@ -36,6 +36,10 @@ export interface Progress {
   restored: boolean;
   /** Releases besides the bad one that a later round may replace: restored before, or sick newcomers. */
   replaceable: readonly ServiceRelease[];
+  /** Reported deployments that were too sick to take over. */
+  turnedAway: readonly string[];
+  /** Those of them that a later round has put out again. */
+  replaced: readonly string[];
   round: number;
   postMortemStarted: boolean;
 }
@@ -45,6 +49,8 @@ export const noProgress: Progress = {
   traffic: 'flowing',
   restored: false,
   replaceable: [],
+  turnedAway: [],
+  replaced: [],
   round: 0,
   postMortemStarted: false,
 };

@@ -39,7 +39,7 @@ function toolsOf(input: RollbackInput): Tools {
     teller: createTeller(key, runId, journal),
     inbox: receiveRollbackMessages(presence, journal, input),
     draft: createIncidentDraft(input, id),
-    progress: { ...(carry?.progress ?? noProgress) },
+    progress: { ...noProgress, ...carry?.progress },
   };
 }
 

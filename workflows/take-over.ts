@@ -55,6 +55,7 @@ function turnAway(context: RollbackContext, newcomer: Newcomer, why: string): St
   const { inbox, progress, journal, input } = context;
   inbox.refuse(newcomer);
   progress.replaceable = [...progress.replaceable, ...newcomer.services];
+  progress.turnedAway = [...progress.turnedAway, newcomer.deployment];
   const reason = `${nameOf(newcomer)} was deployed but is not healthy: ${why}; ${trafficSentence(progress)}`;
   journal.note('failed', reason);
   return troubled(alertTitle(input.key, 'What was deployed meanwhile is sick, too'), reason);

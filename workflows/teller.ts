@@ -1,7 +1,15 @@
-import { CancellationScope, condition } from '@temporalio/workflow';
-import { type DeploymentKey, productName } from '../domain/identity.ts';
+import {
+  CancellationScope,
+  condition,
+  ParentClosePolicy,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { DeploymentKey } from '../domain/identity.ts';
 import type { Message } from '../domain/message.ts';
+import { controlQueue } from '../domain/queues.ts';
 import { telling } from './activities.ts';
+import { type deliverMessages, notTold, type UnsentMessage } from './deliver-messages.ts';
 import type { Journal } from './journal.ts';
 
 export type Telling = Pick<Message, 'severity' | 'title' | 'text'> &
@@ -9,8 +17,8 @@ export type Telling = Pick<Message, 'severity' | 'title' | 'text'> &
 
 /** Tells people, beside everything else: a channel that fails is tried again and noted, and delays nothing. */
 export function createTeller(key: DeploymentKey, prefix: string, journal: Journal) {
+  const pending = new Set<UnsentMessage>();
   let count = 0;
-  let pending = 0;
   return {
     tell(whom: string, telling_: Telling): void {
       count += 1;
@@ -24,27 +32,35 @@ export function createTeller(key: DeploymentKey, prefix: string, journal: Journa
         environment: key.environment,
         atMs: Date.now(),
       };
-      pending += 1;
+      const unsent = { message, whom };
+      pending.add(unsent);
       const sending = CancellationScope.nonCancellable(() =>
         telling.tell.executeWithOptions({ summary: telling_.title }, [message, whom]),
       );
       const done = () => {
-        pending -= 1;
+        pending.delete(unsent);
       };
       sending.then(done, (error: unknown) => {
         done();
-        const cause =
-          error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-        journal.note(
-          'failed',
-          `${whom} of ${productName(key)} could not be told "${telling_.title}": ${cause}`,
-        );
+        journal.note('failed', notTold(key, whom, telling_.title, error));
       });
     },
-    idle: () => pending === 0,
-    /** Waits until everything was said: a workflow that ends drops what it is still trying to say. At most `ms`. */
-    async settled(ms: number): Promise<boolean> {
-      return condition(() => pending === 0, ms);
+    idle: () => pending.size === 0,
+    /**
+     * Waits until everything was said, at most `ms`. A workflow that ends drops what it is still trying to say: the rest goes
+     * to a child that outlives it.
+     */
+    async settled(ms: number): Promise<void> {
+      if (await condition(() => pending.size === 0, ms)) return;
+      const { workflowId, runId } = workflowInfo();
+      await startChild<typeof deliverMessages>('deliverMessages', {
+        workflowId: `messages/${workflowId}/${runId}`,
+        taskQueue: controlQueue,
+        args: [{ key, unsent: [...pending], workflowId, runId }],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        staticSummary: `${pending.size} messages of ${workflowId} that a channel has not taken yet`,
+      });
+      journal.note('failed', `${pending.size} messages are not sent yet: they are tried on`);
     },
   };
 }

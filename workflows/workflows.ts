@@ -1,3 +1,4 @@
+export { deliverMessages } from './deliver-messages.ts';
 export { monitorDeployment } from './monitor-deployment.ts';
 export { postMortem } from './post-mortem.ts';
 export { rollback } from './rollback.ts';

@@ -47,11 +47,13 @@ export interface Conclusion {
   readonly atMs: number;
   /** The restored release's deployment; `null` where nothing was restored. */
   readonly restored: NewDeployment | null;
+  /** Deployments that waited and that the restored release has replaced, too. */
+  readonly replaced?: readonly string[];
 }
 
 export interface Concluded {
   readonly restored: Deployment | null;
-  /** The newest deployment that waited: it is current now, for it was made later than anything this rollback did. */
+  /** The newest deployment that waited: it is current now, for it was made later than what this rollback did last. */
   readonly released: string | null;
 }
 
@@ -105,6 +107,8 @@ async function conclude(transaction: Transaction<Database>, conclusion: Conclusi
   await holdRow(transaction, key);
   const known = restored === null ? null : await readOne(transaction, restored);
   const { row } = await changeRow(transaction, key, () => null);
+  for (const deployment of conclusion.replaced ?? [])
+    await end(transaction, { ...key, deployment }, 'superseded', `replaced by ${rollback}`, atMs);
   const released = isHeldBy(row, rollback, key.deployment) ? await letIn(transaction, key, atMs) : null;
   // What is known already was made current by an earlier attempt; somebody may have deployed since.
   const current = released ?? (known === null ? (restored?.deployment ?? null) : null);

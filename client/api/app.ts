@@ -3,7 +3,9 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
-import { defaultPolicy } from '../../domain/policy.ts';
+import type { Catalog } from '../../activities/dependencies.ts';
+import { productName } from '../../domain/identity.ts';
+import { defaultPolicy, type StatisticsPolicy } from '../../domain/policy.ts';
 import { rollbackStatistics } from '../../domain/rollback-statistics.ts';
 import { ApiError } from './api-error.ts';
 import type { App, AppOptions } from './app-types.ts';
@@ -109,16 +111,23 @@ function addStatistics(app: App, { store, catalog }: AppOptions): void {
   app.openapi(route, async (context) => {
     const { days } = context.req.valid('query');
     const sinceMs = Date.now() - days * 24 * 3_600_000;
-    const [first] = await catalog.products();
-    const policy = first === undefined ? defaultPolicy : (await catalog.setup(first)).policy;
+    const policies = await statisticsPolicies(catalog);
     const statistics = rollbackStatistics({
       days,
       deployments: await store.deployments.list({ sinceMs, limit: 10_000 }),
       incidents: await store.incidents.list({ sinceMs, limit: 10_000 }),
-      policy: policy.statistics,
+      policyOf: (key) => policies.get(productName(key)) ?? defaultPolicy.statistics,
     });
     return context.json(plain(statistics), 200);
   });
+}
+
+async function statisticsPolicies(catalog: Catalog): Promise<Map<string, StatisticsPolicy>> {
+  const products = await catalog.products();
+  const entries = products.map(
+    async (key) => [productName(key), (await catalog.setup(key)).policy.statistics] as const,
+  );
+  return new Map(await Promise.all(entries));
 }
 
 function addHealth(app: App, { health }: AppOptions): void {

@@ -1,7 +1,9 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { within } from '../../activities/within.ts';
+import type { Registered } from '../../adapters/store/deployments.ts';
 import type { Deployment, ServiceRelease } from '../../domain/deployment.ts';
 import { type DeploymentKey, monitorWorkflowId, rollbackWorkflowId } from '../../domain/identity.ts';
-import { standingWarnings } from '../../domain/last-known-good.ts';
+import { type ReleaseStanding, standingWarnings } from '../../domain/last-known-good.ts';
 import { controlQueue } from '../../domain/queues.ts';
 import { newDeploymentSignal, supersededSignal } from '../../workflows/messages.ts';
 import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
@@ -24,6 +26,9 @@ export interface Reported {
   readonly notes: readonly string[];
 }
 
+/** A store that hangs is no reason to keep a pipeline waiting: it tries again. What was written late then is known already. */
+const storePatienceMs = 2_000;
+
 /** Deployments are reported, recorded and monitored. */
 export function createDeploymentOperations(
   { client, store, searchAttributes }: OperationsOptions,
@@ -34,15 +39,10 @@ export function createDeploymentOperations(
     async report(report: DeploymentReport): Promise<Reported> {
       const setup = await setupOf(report.key);
       for (const { service } of report.services) knownService(setup, service);
-      const { deployment, isNew, superseded } = await store.deployments.register({
-        ...report.key,
-        services: report.services,
-        origin: 'reported',
-        deployedAtMs: report.deployedAtMs,
-      });
+      const { registered, standings } = await within(storePatienceMs, 'the store', () => record(report));
+      const { deployment, isNew, superseded } = registered;
       const notes: string[] = [];
-      if (report.good !== null) await vouch(report, report.good);
-      if (isNew) notes.push(...standingWarnings(report.services, await store.releases.list(report.key)));
+      if (isNew) notes.push(...standingWarnings(report.services, standings));
       if (deployment.outcome === null) await startMonitor(deployment);
       if (superseded !== null)
         await tellSuperseded({ ...report.key, deployment: superseded }, report.key.deployment);
@@ -69,6 +69,19 @@ export function createDeploymentOperations(
       return missing.length;
     },
   };
+
+  async function record(
+    report: DeploymentReport,
+  ): Promise<{ registered: Registered; standings: readonly ReleaseStanding[] }> {
+    const registered = await store.deployments.register({
+      ...report.key,
+      services: report.services,
+      origin: 'reported',
+      deployedAtMs: report.deployedAtMs,
+    });
+    if (report.good !== null) await vouch(report, report.good);
+    return { registered, standings: await store.releases.list(report.key) };
+  }
 
   async function vouch(report: DeploymentReport, good: { by: string; reason: string }): Promise<void> {
     for (const { service, release } of report.services) {

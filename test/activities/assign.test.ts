@@ -143,6 +143,7 @@ describe('who an incident is assigned to', () => {
       store,
       clock: { now: async () => 1_000_000 },
       temporalUi: null,
+      temporalServer: null,
       catalog: createCatalog({
         read: async () => ({ version: 1, source, file: join(folder, 'c.yml') }),
         env,

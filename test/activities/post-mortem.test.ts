@@ -36,6 +36,7 @@ describe('writing a report', () => {
       store,
       clock: { now: async () => 1_000_000 },
       temporalUi: null,
+      temporalServer: null,
       catalog: { products: async () => [], setup: async () => setup() },
     });
     const environment = new MockActivityEnvironment();

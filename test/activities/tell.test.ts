@@ -94,6 +94,7 @@ describe('telling people', () => {
       catalog,
       clock: { now: async () => 1_000 },
       temporalUi: 'http://temporal.example/namespaces/default',
+      temporalServer: { address: 'temporal.example:7233', namespace: 'default' },
     });
     const workflowExecution = { workflowId: 'rollback/shop/production', runId: 'run-1' };
     const logger = new DefaultLogger('ERROR');

@@ -422,6 +422,30 @@ describe('words to a rollback', () => {
     expect(service.state.maintenance).toBe(true);
   });
 
+  it('a deployment reported while the steps run waits, and takes over at the next one', async () => {
+    const { product, service } = await aBadDeployment('overtaken');
+    const report = { product, deployment: 'deploy-v3', release: 'v3' };
+    const { restart } = service.target;
+    const reported: Answered[] = [];
+    service.target.restart = async (name, step) => {
+      await restart(name, step);
+      await service.deploy('v3');
+      reported.push(await post('/v1/deployments', report));
+    };
+    await client.rollback({ product }, { by: 'Ana', reason: 'UI breaking' });
+    expect(await rolledBack(product)).toMatchObject({
+      outcome: 'superseded',
+      outcomeReason: 'deploy-v3 took over',
+      attempts: 1,
+    });
+    expect(reported).toMatchObject([{ status: 201, body: { deployment: { status: 'waiting' } } }]);
+    expect((await client.status({ product })).current).toMatchObject({
+      deployment: 'deploy-v3',
+      status: 'watching',
+    });
+    expect(service.state).toMatchObject({ running: 'v3', maintenance: false, trafficTo: 'v3' });
+  });
+
   it('a deployment reported meanwhile waits, and ends the incident when it is healthy', async () => {
     const { product, service } = await anEscalation('hotfix');
     await service.deploy('v3');
@@ -565,6 +589,24 @@ describe('health', () => {
 describe('while the store is down', { timeout: 60_000 }, () => {
   afterEach(() => {
     world.setup.brokenStore = false;
+  });
+
+  it('a deployment is not taken, whether the store fails or hangs: 503, try again; afterwards it is', async () => {
+    const { product, service } = world.addProduct('storeless-report');
+    await service.deploy('v1');
+    const report = { product, deployment: 'build-1', release: 'v1' };
+    for (const how of [true, 'hangs'] as const) {
+      world.setup.brokenStore = how;
+      const { status, body } = await post('/v1/deployments', report);
+      expect({ how, status }).toEqual({ how, status: 503 });
+      expect(body.error).toMatch(/^unavailable, try again: /);
+    }
+    world.setup.brokenStore = false;
+    expect((await post('/v1/deployments', report)).body).toMatchObject({
+      deployment: { deployment: 'build-1', status: 'watching' },
+    });
+    const id = monitorWorkflowId({ product, environment: 'production', deployment: 'build-1' });
+    await eventually(async () => (await runsOf(id)) === 1);
   });
 
   it('a person’s rollback goes through the monitor, which knows the way back', async () => {

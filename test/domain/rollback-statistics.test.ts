@@ -27,9 +27,27 @@ const example = [
 ];
 
 const statisticsOf = (incidents: readonly Incident[], list = deployments) =>
-  rollbackStatistics({ days: 30, deployments: list, incidents, policy });
+  rollbackStatistics({ days: 30, deployments: list, incidents, policyOf: () => policy });
 
 describe('the statistics', () => {
+  it('take each product’s own assumptions and name them all', () => {
+    const billing = { manualRollbackMinutes: 45, unattendedDowntimeMinutes: 90 };
+    const incidents = [rolledBack(1), rolledBack(2, { product: 'billing' })];
+    const statistics = rollbackStatistics({
+      days: 30,
+      deployments,
+      incidents,
+      policyOf: ({ product }) => (product === 'billing' ? billing : policy),
+    });
+    expect(statistics).toMatchObject({
+      manualRollbackMinutes: 35,
+      timeSavedMinutes: 25 - 3 + (45 - 3),
+      downtimeWithoutMinutes: 30 + 90,
+    });
+    expect(statistics.assumptions[0]).toContain('25 or 45 minutes');
+    expect(statistics.assumptions[0]).toContain('by product');
+  });
+
   it('of the specification’s example have its figures: 41 of 45 are 91.1 %', () => {
     expect(statisticsOf(example)).toEqual({
       days: 30,

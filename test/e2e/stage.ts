@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +16,7 @@ import { rollbackWorkflowId } from '../../domain/identity.ts';
 import { type EmbeddedServer, startEmbedded } from '../../worker/embedded-server.ts';
 import { freePort } from '../../worker/free-port.ts';
 import { findServerProgram } from '../../worker/temporal-server.ts';
+import { freePorts } from '../adapters/temporary.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const tinyService = fileURLToPath(new URL('./tiny-service.js', import.meta.url));
@@ -82,9 +82,9 @@ export async function createStage(products: readonly string[]): Promise<Stage> {
     };
     let server: EmbeddedServer = await startEmbedded(options);
     ends.push(() => server.stop());
-    const basePorts = await distinctPorts(products.length);
+    const firstPort = await freePorts(products.length);
     const services = await Promise.all(
-      products.map((product, i) => createService(folder, product, basePorts[i] as number, ends)),
+      products.map((product, i) => createService(folder, product, firstPort + i, ends)),
     );
     const configFile = join(folder, 'rollback-config.yml');
     await writeFile(configFile, configuration(services));
@@ -237,23 +237,6 @@ async function createService(
     },
     maintenance: async () => (await traffic.state('web', AbortSignal.timeout(5_000))).maintenance,
   };
-}
-
-/** Held open all at once, so that no two are the same. */
-async function distinctPorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<Server>((resolve, reject) => {
-          const server = createServer().once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function configuration(services: readonly Service[]): string {

@@ -16,7 +16,7 @@ import { registerSearchAttributes } from '../../worker/prepare-namespace.ts';
 import { createSweep } from '../../worker/sweep.ts';
 import { findServerProgram } from '../../worker/temporal-server.ts';
 import { bundleWorkflows, createWorkers } from '../../worker/workers.ts';
-import { breakable } from './breakable-store.ts';
+import { type BrokenStore, breakable } from './breakable-store.ts';
 import { createScriptedService, type ScriptedService } from './scripted-service.ts';
 
 const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
@@ -38,7 +38,10 @@ export const quickPolicy: Policy = {
     warmUpMs: 1_000,
     minimumRequests: 20,
   },
-  triggers: { ...defaultPolicy.triggers, errorRate: { enabled: true, multiplier: 2, windowMs: 5_000 } },
+  triggers: {
+    ...defaultPolicy.triggers,
+    errorRate: { ...defaultPolicy.triggers.errorRate, windowMs: 5_000 },
+  },
   rollback: {
     ...defaultPolicy.rollback,
     maxAttempts: 1,
@@ -80,8 +83,8 @@ export interface DevWorld {
   readonly api: RunningApi;
   readonly token: string;
   readonly told: Message[];
-  /** `brokenStore`: from now on it answers with an error. */
-  readonly setup: { brokenStore: boolean };
+  /** `brokenStore`: how it answers from now on. */
+  readonly setup: { brokenStore: BrokenStore };
   addProduct(product: string, services?: readonly string[]): DevProduct;
   startWorkers(): Promise<void>;
   stopWorkers(): Promise<void>;
@@ -111,7 +114,7 @@ async function build(folder: string, ends: (() => unknown)[]): Promise<Omit<DevW
   const searchAttributes = await registerSearchAttributes(connection, 'default');
   const opened = await openStore(join(folder, 'store.db'));
   ends.push(() => opened.close());
-  const setup = { brokenStore: false };
+  const setup: DevWorld['setup'] = { brokenStore: false };
   const store = breakable(opened, setup);
   const told: Message[] = [];
   const setups = new Map<string, ProductSetup>();
@@ -144,6 +147,7 @@ async function build(folder: string, ends: (() => unknown)[]): Promise<Omit<DevW
     catalog,
     clock: { now: async () => Date.now() },
     temporalUi: null,
+    temporalServer: null,
   };
   const workflowBundle = await bundleWorkflows();
   let workers: Worker[] = [];

@@ -17,7 +17,7 @@ import { controlQueue, watchQueue } from '../../domain/queues.ts';
 import { bundleWorkflows, createWorkers } from '../../worker/workers.ts';
 import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
 import type { rollback } from '../../workflows/rollback.ts';
-import { breakable } from './breakable-store.ts';
+import { type BrokenStore, breakable } from './breakable-store.ts';
 import { calm, createScriptedService, histogram, type ScriptedService } from './scripted-service.ts';
 import { startTimeSkipping } from './temporal.ts';
 
@@ -41,7 +41,7 @@ export interface World {
   addService(name: string): ScriptedService;
   /** Everything people were told, oldest first. */
   readonly told: Message[];
-  readonly setup: { policy: Policy; policyVersion: number; brokenStore: boolean };
+  readonly setup: { policy: Policy; policyVersion: number; brokenStore: BrokenStore };
   now(): Promise<number>;
   /** Makes a release the last known good: deployed a day ago, watched, good. */
   haveGood(release: string, deployment?: string): Promise<void>;
@@ -77,7 +77,7 @@ export async function createWorld(
   const service = createScriptedService(now);
   const more: Record<string, ScriptedService> = {};
   const told: Message[] = [];
-  const setup = { policy: change(defaultPolicy), policyVersion: 1, brokenStore: false };
+  const setup: World['setup'] = { policy: change(defaultPolicy), policyVersion: 1, brokenStore: false };
   const clock: Clock = { now };
   const channel: Notifier = {
     name: 'test',
@@ -91,6 +91,7 @@ export async function createWorld(
     store: breakable(store, setup),
     clock,
     temporalUi: 'http://temporal.example/namespaces/default',
+    temporalServer: { address: 'temporal.example:7233', namespace: 'default' },
     catalog: {
       products: async () => [product],
       setup: async (): Promise<ProductSetup> => ({
@@ -166,6 +167,9 @@ export async function createWorld(
       return (await store.timeline.list({ ...product, limit: 1_000 })).map((entry) => entry.text);
     },
     async end() {
+      // A worker waits for what it is at.
+      setup.brokenStore = false;
+      for (const each of [service, ...Object.values(more)]) each.answer();
       for (const worker of workers) stop(worker);
       await Promise.allSettled(running);
       await store.close();

@@ -26,10 +26,13 @@ export const calm: Behaviour = {
 
 export type Script = (sinceStartMs: number) => Partial<Behaviour>;
 
+export type Step = 'live' | 'restore' | 'restart' | 'stop' | 'resume';
+
 export interface Failure {
   /** How many more times; `Infinity` = always. */
   times: number;
-  message: string;
+  /** `null`: it does not fail, it answers nothing. */
+  message: string | null;
 }
 
 /**
@@ -38,8 +41,9 @@ export interface Failure {
  */
 export function createScriptedService(now: () => Promise<number>, calls: string[] = [], name = '') {
   const scripts = new Map<string, Script>();
-  const failures = new Map<string, Failure>();
+  const failures = new Map<Step, Failure>();
   const called = (what: string) => calls.push(name === '' ? what : `${name}: ${what}`);
+  const hung = new Set<(reason: Error) => void>();
   const state = {
     configured: 'v1',
     running: 'v1' as string,
@@ -54,11 +58,12 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
     carry: { errors: 0, db: 0 },
   };
 
-  function maybeFail(step: string): void {
+  async function maybeFail(step: Step): Promise<void> {
     const failure = failures.get(step);
     if (failure === undefined || failure.times <= 0) return;
     failure.times -= 1;
-    throw new Error(failure.message);
+    if (failure.message !== null) throw new Error(failure.message);
+    await new Promise((_resolve, reject) => hung.add(reject));
   }
 
   async function behaviour(): Promise<Behaviour> {
@@ -77,7 +82,7 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
 
   const target: DeployTarget = {
     async live() {
-      maybeFail('live');
+      await maybeFail('live');
       return { configured: state.configured, instances: instances() };
     },
     async restorable(_service, release) {
@@ -87,12 +92,12 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
     },
     async restore(_service, release) {
       called(`restore ${release}`);
-      maybeFail('restore');
+      await maybeFail('restore');
       state.configured = release;
     },
     async restart(_service, step) {
       called(`restart ${state.configured}`);
-      maybeFail('restart');
+      await maybeFail('restart');
       if (state.restartKey === step.key) return;
       state.restartKey = step.key;
       state.running = state.configured;
@@ -149,12 +154,12 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
     },
     async stop() {
       called('stop traffic');
-      maybeFail('stop');
+      await maybeFail('stop');
       state.maintenance = true;
     },
     async resume(_service, { release }) {
       called(`resume ${release}`);
-      maybeFail('resume');
+      await maybeFail('resume');
       state.maintenance = false;
       state.trafficTo = release;
     },
@@ -169,8 +174,15 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
     calls,
     /** Says how a release behaves; what is not said is calm. */
     script: (release: string, script: Script) => scripts.set(release, script),
-    fail: (step: 'live' | 'restore' | 'restart' | 'stop' | 'resume', message: string, times = 1) =>
-      failures.set(step, { times, message }),
+    fail: (step: Step, message: string, times = 1) => failures.set(step, { times, message }),
+    /** The step is begun and never answers, also when it is cancelled. */
+    hang: (step: Step, times = 1) => failures.set(step, { times, message: null }),
+    /** Ends what hangs, as a failure; nobody waits for it any more. */
+    answer(): void {
+      failures.clear();
+      for (const reject of hung) reject(new Error('answered too late'));
+      hung.clear();
+    },
     /** What a pipeline does: the release is live from now on. */
     async deploy(release: string): Promise<void> {
       state.configured = release;

@@ -42,6 +42,7 @@ describe('a worker’s metrics page', () => {
       catalog,
       logger,
       temporalUi: null,
+      address: server.address,
       metrics: { host: '127.0.0.1', port: 0, sdkMetricsPort },
       sweep: { staleWatches: async () => [] },
     });

@@ -140,6 +140,16 @@ describe('the life of a monitor', () => {
     expect((await handle.query(statusQuery)).phase).toBe('watching');
   });
 
+  it('one blind check, seen well since, wakes nobody', async () => {
+    await world.deploy('v2');
+    await world.pass(20 * minuteMs);
+    const from = await world.now();
+    world.service.state.blindWhen = (atMs) => atMs > from && atMs <= from + minuteMs;
+    await world.pass(10 * minuteMs);
+    expect((await world.timeline()).join('\n')).toContain('Monitoring detects blind');
+    expect(titles()).not.toContain('Monitoring is blind');
+  });
+
   it('a source that flaps for 24 hours keeps the history bounded', async () => {
     world.service.state.blindWhen = (atMs) => Math.floor(atMs / (5 * minuteMs)) % 2 === 1;
     const { handle } = await world.deploy('v2');
@@ -166,6 +176,33 @@ describe('the life of a monitor', () => {
     await world.pass(20 * minuteMs);
     expect((await world.timeline()).join('\n')).toContain('blind:store has ended');
     expect((await handle.describe()).status.name).toBe('RUNNING');
+  });
+});
+
+describe('a store that flaps', () => {
+  it('fills neither the history nor the inbox', async () => {
+    const world = await createWorld((policy) => ({
+      ...policy,
+      monitoring: { ...policy.monitoring, watchMs: 3 * hourMs },
+    }));
+    try {
+      await world.haveGood('v1');
+      const { handle } = await world.deploy('v2');
+      await world.pass(20 * minuteMs);
+      const before = (await handle.describe()).historyLength;
+      for (let minute = 0; minute < 60; minute += 1) {
+        world.setup.brokenStore = minute % 2 === 0;
+        await world.pass(minuteMs);
+      }
+      const lines = (await world.timeline()).filter((line) => line.includes('blind:store has ended'));
+      expect(lines).toHaveLength(0);
+      expect((await handle.describe()).historyLength - before).toBeLessThan(150);
+      world.setup.brokenStore = false;
+      await world.pass(5 * minuteMs);
+      expect((await world.timeline()).join('\n')).toContain('blind:store has ended');
+    } finally {
+      await world.end();
+    }
   });
 });
 

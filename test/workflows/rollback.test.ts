@@ -119,6 +119,9 @@ describe('rollback', () => {
         ?.commands.map((entry) => entry.command)
         .join('\n'),
     ).toContain(`temporal workflow signal --workflow-id ${rollbackWorkflowId(product)} --name retry`);
+    expect(notices()[0]?.commands.find(({ command }) => command.includes('--name retry'))?.command).toMatch(
+      / --address temporal\.example:7233 --namespace default$/,
+    );
     expect(notices()[0]?.text).toMatch(
       /Done so far: 3 attempts to restore an older release\. Now: web: v2 is live \(\d of \d instances running\), in maintenance\.$/,
     );

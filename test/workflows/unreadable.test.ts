@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { manualRollbackSignal } from '../../workflows/messages.ts';
+import { manualRollbackSignal, statusQuery } from '../../workflows/messages.ts';
 import { createWorld, hourMs, minuteMs, type World } from '../support/harness.ts';
 
 describe('what cannot be read', () => {
@@ -8,7 +8,14 @@ describe('what cannot be read', () => {
     world = await createWorld();
     await world.haveGood('v1');
   });
-  afterEach(() => world.end());
+  afterEach(async () => {
+    for (const letGo of hung.splice(0)) letGo();
+    await world.end();
+  });
+
+  /** What hangs: a worker that stops would wait for it. */
+  const hung: (() => void)[] = [];
+  const hang = () => new Promise<never>((_resolve, reject) => hung.push(() => reject(new Error('too late'))));
 
   const timeline = async () => (await world.timeline()).join('\n');
 
@@ -20,7 +27,7 @@ describe('what cannot be read', () => {
     world.service.metrics.measure = (request) => {
       if (world.service.state.running !== 'v2') return measure(request);
       hanging = true;
-      return new Promise(() => undefined);
+      return hang();
     };
     const hung = world.until('a scrape that hangs', () => hanging, 10 * minuteMs);
     await hung;
@@ -55,4 +62,41 @@ describe('what cannot be read', () => {
     world.setup.policy = policy;
     expect(await handle.result()).toMatchObject({ outcome: 'rolled_back' });
   });
+
+  it('a watch that fails for good is a stretch that nobody observed: people are told, and the next one goes on', async () => {
+    world.service.script('v2', (ms) => (ms > hourMs ? { errorsPerMinute: 50 } : {}));
+    const { handle } = await world.deploy('v2');
+    await world.pass(8 * minuteMs);
+    const { measure } = world.service.metrics;
+    world.service.metrics.measure = hang;
+    const blind = () => world.told.filter(({ title }) => title === 'Monitoring is blind');
+    for (let failed = 1; failed <= 4; failed += 1) {
+      await world.until('a check', () => hung.length === failed);
+      await failForGood(handle.workflowId);
+      await world.until('unobserved', async () =>
+        (await handle.query(statusQuery)).details.includes('Unobserved: the host is gone'),
+      );
+    }
+    world.service.metrics.measure = measure;
+    expect(blind()).toMatchObject([{ severity: 'warning' }, { severity: 'critical' }]);
+    expect(blind()[0]?.text).toMatch(
+      /^Blind for 3 min: unobserved since \d\d:\d\d:\d\d: the host is gone\. /,
+    );
+    expect(world.service.calls).toEqual([]);
+    expect(await handle.result()).toMatchObject({ outcome: 'rolled_back' });
+    expect(blind()).toHaveLength(2);
+  });
+
+  /** What `temporal activity fail` does. */
+  async function failForGood(workflowId: string): Promise<void> {
+    const { client } = world.environment;
+    const { raw } = await client.workflow.getHandle(workflowId).describe();
+    const watch = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'watch');
+    await client.workflowService.respondActivityTaskFailedById({
+      namespace: 'default',
+      workflowId,
+      activityId: watch?.activityId as string,
+      failure: { message: 'the host is gone', applicationFailureInfo: { type: 'Gone', nonRetryable: true } },
+    });
+  }
 });

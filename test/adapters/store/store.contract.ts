@@ -302,6 +302,18 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         expect(await store.deployments.list({ ...shop, status: 'waiting', limit: 9 })).toEqual([]);
       });
 
+      it('lets in nobody whom the restored release has replaced, too', async () => {
+        await aRollback();
+        await store.deployments.register(aDeployment('sick-hotfix'));
+        const ended = await store.deployments.concludeRollback({ ...conclusion, replaced: ['sick-hotfix'] });
+        expect(ended).toMatchObject({ restored: { status: 'watching' }, released: null });
+        expect((await store.products.read(shop)).currentDeployment).toBe('restored');
+        expect(await store.deployments.read({ ...shop, deployment: 'sick-hotfix' })).toMatchObject({
+          outcome: 'superseded',
+          outcomeReason: 'replaced by inc-1',
+        });
+      });
+
       it('whose workflow is gone: the row is freed, and who waited is let in', async () => {
         await aRollback();
         await store.deployments.register(aDeployment('hotfix'));
