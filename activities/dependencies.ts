@@ -8,6 +8,7 @@ import type { Notifier } from '../adapters/notify/notifier.ts';
 import type { Store } from '../adapters/store/store.ts';
 import type { TrafficControl } from '../adapters/traffic/traffic-control.ts';
 import type { ProductKey } from '../domain/identity.ts';
+import type { TemporalServerName } from '../domain/message.ts';
 import type { Policy } from '../domain/policy.ts';
 
 /** Time, injected: the time-skipping server has its own. */
@@ -20,6 +21,8 @@ export interface Clock {
 export interface ServiceSetup {
   readonly service: string;
   readonly target: DeployTarget;
+  /** Time limit of its restore and of its restart, each, milliseconds; absent: the policy's. */
+  readonly stepTimeoutMs?: number | undefined;
   readonly metrics: MetricsSource;
   readonly probe: HealthProbe;
   /** `null`: nothing stands before the service; a rollback leaves traffic alone. */
@@ -34,6 +37,8 @@ export interface ProductSetup extends ProductKey {
   readonly policyVersion: number;
   readonly owner: string;
   readonly services: readonly ServiceSetup[];
+  /** Untouched products on the same infrastructure. */
+  readonly neighbours?: readonly ProductKey[];
   /** Channels by who is meant: `owner`, `everyone`, or a channel's name. */
   notifiers(whom: string): readonly Notifier[];
   /** GitHub where a token is configured, else `null`. */
@@ -66,4 +71,6 @@ export interface Dependencies {
   readonly clock: Clock;
   /** Namespace in the Temporal Web UI, where people find the story of a deployment or incident; `null`: not known. */
   readonly temporalUi: string | null;
+  /** Which server the commands of Temporal's own CLI mean; `null`: not known. */
+  readonly temporalServer: TemporalServerName | null;
 }

@@ -8,16 +8,18 @@ import {
   type ServiceRelease,
 } from '../domain/deployment.ts';
 import type { Reference } from '../domain/detection/reference.ts';
-import type { DeploymentKey } from '../domain/identity.ts';
+import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
 import { rollbackCandidates } from '../domain/last-known-good.ts';
 import type { Policy } from '../domain/policy.ts';
 import { newWatch, type WatchState } from '../domain/watch.ts';
+import { learnFromStore } from './learn-habits.ts';
 
 interface Opening {
   readonly key: DeploymentKey;
   readonly services: readonly ServiceRelease[];
   readonly origin: DeploymentOrigin;
   readonly deployedAtMs: number;
+  readonly neighbours: readonly ProductKey[];
 }
 
 /** A new watch with what it will be compared with: last known good, and the minutes before the deployment. */
@@ -29,6 +31,17 @@ export async function openWatch(store: Store, opening: Opening, policy: Policy):
       service,
       release,
       references: await referencesFor(store, { ...opening, service, release }, earlier, policy),
+      calibration: await learnFromStore(
+        store,
+        {
+          ...opening.key,
+          service,
+          label: `${earlier[0] === undefined ? 'before' : (releaseOf(earlier[0], service) ?? 'before')} at this hour`,
+          untilMs: opening.deployedAtMs,
+          neighbours: opening.neighbours,
+        },
+        policy,
+      ),
     })),
   );
   return newWatch(services);

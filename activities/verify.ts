@@ -71,7 +71,8 @@ export function createVerifyActivities({ store, catalog, clock }: Dependencies) 
     const seen = { tickMs: atMs, regular: true, gap: false, atMs, services, unexpected: null };
     // Health counts from the first check here, there is no warm-up: the release was healthy before traffic came.
     const deployedAtMs = sinceMs - policy.monitoring.warmUpMs - policy.monitoring.baselineWindowMs;
-    return advanceWatch(state, seen, { policy, deployedAtMs, mayAct: false, reported: {} }).state;
+    const question = 'verification' as const;
+    return advanceWatch(state, seen, { policy, deployedAtMs, mayAct: false, reported: {}, question }).state;
   }
 
   async function references(input: VerifyInput) {

@@ -1,6 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Tick } from '../adapters/store/watches.ts';
-import type { Edge, Reported } from '../domain/conditions.ts';
+import { type Edge, ownConditions, type Reported } from '../domain/conditions.ts';
 import type { DeploymentOrigin, ServiceRelease } from '../domain/deployment.ts';
 import type { Trigger } from '../domain/detection/verdict.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
@@ -10,6 +10,7 @@ import { type AttemptPlan, nextTick, planAttempt, tickGrid } from '../domain/tic
 import { clockTime } from '../domain/timeline.ts';
 import { advanceWatch, type WatchState, type WatchStep, watchedEnough } from '../domain/watch.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
+import { newestPeers } from './learn-habits.ts';
 import { lookAt, strangersIn } from './look-at.ts';
 import { openWatch } from './open-watch.ts';
 import { readRollbackPlan } from './rollback-plan.ts';
@@ -50,8 +51,6 @@ export type WatchResult =
     };
 
 const storePatienceMs = 2_000;
-const storeKey = 'blind:store';
-const internalKey = 'blind:internal';
 
 export function createWatchActivities(dependencies: Dependencies) {
   return {
@@ -99,27 +98,22 @@ async function attempt(
     segmentEndMs: input.segmentEndMs,
     suspect: known.state.suspect,
   });
-  const resolved = input.reported[storeKey] !== undefined || input.reported[internalKey] !== undefined;
   if (known.supersededBy !== null && input.reported.superseded === undefined) {
     return supersededEdge(known.supersededBy, setup, startedMs);
   }
   if (plan.kind === 'segment_end') return segmentEnd(dependencies, known.state, setup, input);
-  if (plan.kind === 'wait' && !resolved) {
+  if (plan.kind === 'wait') {
     const sentence = `waiting for the check at ${clockTime(plan.untilMs)}`;
     return { sentence, retryAfterMs: plan.untilMs - (await dependencies.clock.now()) };
   }
-  const step =
-    plan.kind === 'wait'
-      ? { ...nothingNew, state: known.state }
-      : await takeSample(dependencies, input, setup, known, plan);
+  const step = await takeSample(dependencies, input, setup, known, plan);
   // A breach that could not be written is a breach all the same; anything else waits for the store.
   if (step.storeProblem !== null && step.triggers.length === 0)
     return withoutStore(dependencies, input, setup, step.storeProblem);
-  const edges = [...step.edges, ...endedHere(input, step.state, startedMs)];
-  if (edges.length > 0) {
+  if (step.edges.length > 0) {
     return {
       kind: 'edges',
-      edges,
+      edges: step.edges,
       triggers: step.triggers,
       obstacle: known.obstacle,
       policyVersion: setup.policyVersion,
@@ -133,14 +127,9 @@ async function attempt(
   const elapsedMs = (await dependencies.clock.now()) - startedMs;
   return {
     sentence: `${step.sentence}; next check ${clockTime(nextMs)}`,
-    retryAfterMs:
-      nextMs -
-      Math.max(scheduledMs, plan.kind === 'measure' && plan.gap ? startedMs : scheduledMs) -
-      elapsedMs,
+    retryAfterMs: nextMs - Math.max(scheduledMs, plan.gap ? startedMs : scheduledMs) - elapsedMs,
   };
 }
-
-const nothingNew = { edges: [], triggers: [], sentence: 'the store answers again', storeProblem: null };
 
 interface Known {
   readonly state: WatchState;
@@ -162,7 +151,7 @@ async function loadState(
       const pause = activePause(row, nowMs);
       const state =
         (await dependencies.store.watches.read(input.key)) ??
-        (await openWatch(dependencies.store, input, setup.policy));
+        (await openWatch(dependencies.store, { ...input, neighbours: setup.neighbours ?? [] }, setup.policy));
       return {
         state,
         obstacle: obstacle(input, setup, pause?.by ?? null),
@@ -179,6 +168,7 @@ function obstacle(input: WatchInput, setup: ProductSetup, pausedBy: string | nul
     return 'this release was restored by a rollback; there is no rollback of a rollback';
   if (!setup.policy.enabled)
     return `automatic rollback is switched off (enabled: false, policy version ${setup.policyVersion})`;
+  if (setup.policy.mode === 'observe') return `mode is observe (policy version ${setup.policyVersion})`;
   if (pausedBy !== null) return `automatic rollback is paused by ${pausedBy}`;
   return null;
 }
@@ -210,14 +200,16 @@ async function takeSample(
       return lookAt(serviceSetup(setup, service), { key: input.key, cursor, signal });
     }),
   );
+  const atMs = await dependencies.clock.now();
+  const peers = await peersOf(dependencies, setup, atMs);
   const step = advanceWatch(
     known.state,
     {
       tickMs: plan.tickMs,
       regular: plan.regular,
       gap: plan.gap,
-      atMs: await dependencies.clock.now(),
-      services: looks.map(({ observation }) => observation),
+      atMs,
+      services: looks.map(({ observation }) => ({ ...observation, peers })),
       unexpected: strangersIn(looks, input.services),
     },
     {
@@ -240,6 +232,15 @@ async function takeSample(
   return { ...step, storeProblem };
 }
 
+/** A neighbour is looked at by its own monitor; its newest check is at most two intervals old. */
+async function peersOf({ store }: Dependencies, setup: ProductSetup, atMs: number) {
+  const { neighbours = [], policy } = setup;
+  const range = { sinceMs: atMs - 2 * policy.monitoring.checkIntervalMs, untilMs: atMs };
+  return within(storePatienceMs, 'the store', () => newestPeers(store, neighbours, range, policy)).catch(
+    () => null,
+  );
+}
+
 async function segmentEnd(
   dependencies: Dependencies,
   state: WatchState,
@@ -257,16 +258,6 @@ async function segmentEnd(
     enough: watchedEnough(state, expected, setup.policy, input.segmentEndMs),
     plan: await wayBack(dependencies, setup, input),
   };
-}
-
-/** Conditions about ourselves end as soon as an attempt comes through. */
-function endedHere(input: WatchInput, state: WatchState, atMs: number): Edge[] {
-  return [storeKey, internalKey]
-    .filter(
-      (key) =>
-        input.reported[key] !== undefined && !state.conditions.standing.some((entry) => entry.key === key),
-    )
-    .map((key) => blindEdge(key, 'ended', `${key} has ended`, atMs));
 }
 
 /** The registering side tells the older monitor too; this is for the message that was lost. */
@@ -317,7 +308,13 @@ async function withoutStore(
   setup: ProductSetup,
   error: Error,
 ): Promise<WatchResult | PollAgain> {
-  return blindAttempt(dependencies, input, storeKey, `the store does not answer: ${error.message}`, setup);
+  return blindAttempt(
+    dependencies,
+    input,
+    ownConditions.store,
+    `the store does not answer: ${error.message}`,
+    setup,
+  );
 }
 
 /** An attempt that failed in a way nobody foresaw: the third in a row is blindness, never a failed monitor. */
@@ -330,7 +327,7 @@ async function unexpected(
   const sentence = `check failed ${failures} times in a row: ${messageOf(error)}`;
   Context.current().heartbeat(failures);
   if (failures < 3) throw pollAgain(sentence, 1_000);
-  const result = await blindAttempt(dependencies, input, internalKey, sentence, null);
+  const result = await blindAttempt(dependencies, input, ownConditions.internal, sentence, null);
   if ('retryAfterMs' in result) throw pollAgain(result.sentence, result.retryAfterMs);
   return result;
 }

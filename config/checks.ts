@@ -25,6 +25,7 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
       ...channelProblems(file, yaml),
       ...products.flatMap(([product]) => policyProblems(file, yaml, product)),
       ...products.flatMap(([product, settings]) => groupProblems(product, settings, yaml, store)),
+      ...products.flatMap(([product]) => neighbourProblems(file, product, yaml)),
     ],
     warnings: [
       ...(env === undefined || env.SMTP_URL ? [] : emailWarnings(file, yaml)),
@@ -79,6 +80,21 @@ function channelProblems(file: ConfigFile, yaml: YamlFile): Finding[] {
     const path = ['rollback_policy', 'notifications', 'webhooks', index, 'name'];
     return [yaml.at(path, `found ${JSON.stringify(name)} a second time; allowed: a name of its own`)];
   });
+}
+
+/** A neighbour that nobody watches says nothing. */
+function neighbourProblems(file: ConfigFile, product: string, yaml: YamlFile): Finding[] {
+  const others = Object.keys(file.products ?? {}).filter((name) => name !== product);
+  return (file.products?.[product]?.neighbours ?? []).flatMap((name, index) =>
+    others.includes(name)
+      ? []
+      : [
+          yaml.at(
+            ['products', product, 'neighbours', index],
+            `found ${JSON.stringify(name)}; allowed: another product of this file (${others.join(', ') || 'there is none'})`,
+          ),
+        ],
+  );
 }
 
 function groupProblems(

@@ -31,6 +31,11 @@ function policyFrom(settings: PolicySettings): Policy {
   const { monitoring, triggers, rollback, escalation, statistics } = defaultPolicy;
   return {
     enabled: settings.enabled ?? defaultPolicy.enabled,
+    mode: settings.mode ?? defaultPolicy.mode,
+    detection: {
+      method: settings.detection ?? defaultPolicy.detection.method,
+      falseRollbackBudget: settings.false_rollback_budget ?? defaultPolicy.detection.falseRollbackBudget,
+    },
     monitoring: {
       checkIntervalMs: seconds(settings.monitoring?.check_interval_seconds) ?? monitoring.checkIntervalMs,
       baselineWindowMs: minutes(settings.monitoring?.baseline_window_minutes) ?? monitoring.baselineWindowMs,
@@ -47,28 +52,33 @@ function policyFrom(settings: PolicySettings): Policy {
     triggers: {
       errorRate: {
         enabled: settings.triggers?.error_rate?.enabled ?? triggers.errorRate.enabled,
+        dryRun: settings.triggers?.error_rate?.dry_run ?? triggers.errorRate.dryRun,
         multiplier: settings.triggers?.error_rate?.multiplier ?? triggers.errorRate.multiplier,
         windowMs: minutes(settings.triggers?.error_rate?.window_minutes) ?? triggers.errorRate.windowMs,
       },
       latency: {
         enabled: settings.triggers?.latency?.enabled ?? triggers.latency.enabled,
+        dryRun: settings.triggers?.latency?.dry_run ?? triggers.latency.dryRun,
         metric: settings.triggers?.latency?.metric ?? triggers.latency.metric,
         multiplier: settings.triggers?.latency?.multiplier ?? triggers.latency.multiplier,
         windowMs: minutes(settings.triggers?.latency?.window_minutes) ?? triggers.latency.windowMs,
       },
       memory: {
         enabled: settings.triggers?.memory?.enabled ?? triggers.memory.enabled,
+        dryRun: settings.triggers?.memory?.dry_run ?? triggers.memory.dryRun,
         thresholdPercent: settings.triggers?.memory?.threshold_percent ?? triggers.memory.thresholdPercent,
         windowMs: minutes(settings.triggers?.memory?.window_minutes) ?? triggers.memory.windowMs,
       },
       database: {
         enabled: settings.triggers?.database?.enabled ?? triggers.database.enabled,
+        dryRun: settings.triggers?.database?.dry_run ?? triggers.database.dryRun,
         connectionErrors:
           settings.triggers?.database?.connection_errors ?? triggers.database.connectionErrors,
         windowMs: minutes(settings.triggers?.database?.window_minutes) ?? triggers.database.windowMs,
       },
       healthCheck: {
         enabled: settings.triggers?.health_check?.enabled ?? triggers.healthCheck.enabled,
+        dryRun: settings.triggers?.health_check?.dry_run ?? triggers.healthCheck.dryRun,
         failureCount: settings.triggers?.health_check?.failure_count ?? triggers.healthCheck.failureCount,
         windowMs: minutes(settings.triggers?.health_check?.window_minutes) ?? triggers.healthCheck.windowMs,
       },

@@ -99,12 +99,37 @@ function environmentVariables(description: string) {
 
 const { monitoring, triggers, rollback, escalation, statistics } = defaultPolicy;
 const trigger = 'Whether it may roll back';
+const dryRun = flag('true: judged and told, but nothing is rolled back for it', false).optional();
 
 const policyShape = {
   enabled: flag(
     'false: deployments are watched and alerts sent, but nothing is rolled back by itself. A person still can.',
     defaultPolicy.enabled,
   ).optional(),
+  mode: z
+    .enum(['act', 'observe'], 'act, observe')
+    .meta(about('observe: decides and explains, and rolls nothing back by itself', defaultPolicy.mode))
+    .optional(),
+  detection: z
+    .enum(['statistical', 'literal'], 'statistical, literal')
+    .meta(
+      about(
+        "statistical: against the service's own normal life; literal: the multipliers word for word, without asking for evidence",
+        defaultPolicy.detection.method,
+      ),
+    )
+    .optional(),
+  false_rollback_budget: z
+    .number('a number from 0.00001 to 0.1')
+    .min(0.00001, 'a number from 0.00001 to 0.1')
+    .max(0.1, 'a number from 0.00001 to 0.1')
+    .meta(
+      about(
+        'False rollbacks allowed per healthy deployment: 0.001 is one in a thousand. Less is slower',
+        defaultPolicy.detection.falseRollbackBudget,
+      ),
+    )
+    .optional(),
   monitoring: section('How a deployment is watched.', {
     check_interval_seconds: duration('seconds', 'Between two checks', monitoring.checkIntervalMs).optional(),
     baseline_window_minutes: duration(
@@ -153,11 +178,13 @@ const policyShape = {
   triggers: section('What rolls a release back.', {
     error_rate: section('Errors per minute against the baseline.', {
       enabled: flag(trigger, triggers.errorRate.enabled).optional(),
+      dry_run: dryRun,
       multiplier: multiplier('Times the baseline', triggers.errorRate.multiplier).optional(),
       window_minutes: duration('minutes', 'Looked at together', triggers.errorRate.windowMs).optional(),
     }),
     latency: section('Request duration against the baseline.', {
       enabled: flag(trigger, triggers.latency.enabled).optional(),
+      dry_run: dryRun,
       metric: z
         .enum(['p50', 'p95', 'p99'], 'p50, p95, p99')
         .meta(about('Which percentile', triggers.latency.metric))
@@ -167,6 +194,7 @@ const policyShape = {
     }),
     memory: section('Memory in percent of the limit.', {
       enabled: flag(trigger, triggers.memory.enabled).optional(),
+      dry_run: dryRun,
       threshold_percent: z
         .number('a number above 0, up to 100')
         .gt(0, 'a number above 0, up to 100')
@@ -177,6 +205,7 @@ const policyShape = {
     }),
     database: section('Failed connections to the database.', {
       enabled: flag(trigger, triggers.database.enabled).optional(),
+      dry_run: dryRun,
       connection_errors: wholeNumber(
         'More than this many',
         1,
@@ -187,6 +216,7 @@ const policyShape = {
     }),
     health_check: section('Failed health checks.', {
       enabled: flag(trigger, triggers.healthCheck.enabled).optional(),
+      dry_run: dryRun,
       failure_count: wholeNumber(
         'More than this many',
         1,
@@ -288,6 +318,11 @@ const notifications = section('Who is told, and how. Without any channel, messag
   watchdog_url: url('Called each minute while every watch works: a dead-man switch (a secret)').optional(),
 });
 
+const stepTimeout = duration(
+  'seconds',
+  'Restore and restart of this service may take, each; default rollback.step_timeout_seconds',
+).optional();
+
 const deployTarget = z
   .discriminatedUnion(
     'kind',
@@ -300,6 +335,7 @@ const deployTarget = z
         base_port: wholeNumber('Instance i listens on this port + i, told by PORT', 1, 65_535),
         env: environmentVariables('With PATH and HOME the whole environment of the processes').optional(),
         stop_timeout_seconds: duration('seconds', 'From SIGTERM to SIGKILL', 5 * second).optional(),
+        step_timeout_seconds: stepTimeout,
       }),
       mapping({
         kind: z.literal('command').describe('Whatever a script can deploy to'),
@@ -310,6 +346,7 @@ const deployTarget = z
         cwd: text('Where the commands run; default the folder of this file', 'a folder').optional(),
         env: environmentVariables('With PATH and HOME the whole environment of the commands').optional(),
         time_limit_seconds: duration('seconds', 'For each command', 300 * second).optional(),
+        step_timeout_seconds: stepTimeout,
       }),
     ],
     kinds('local-process, command'),
@@ -408,6 +445,10 @@ const productSettings = mapping({
     slack_webhook: url('An incoming webhook of Slack (a secret)').optional(),
     github: text('Assigned to incidents when there is no support_engineer', 'a GitHub login').optional(),
   }),
+  neighbours: z
+    .array(name('A product'), 'a list of products')
+    .describe('Untouched products on the same infrastructure: when they are sick, too, it is not the release')
+    .optional(),
   worker_group: name('Only workers of this group touch its hosts; needs PostgreSQL').optional(),
   services: z.record(name('A service'), serviceSettings, 'a mapping from names to services'),
   policy: section('Overrides rollback_policy for this product.', policyShape),

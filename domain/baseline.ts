@@ -1,5 +1,5 @@
-import { latencies } from './detection/performance.ts';
 import type { Reference } from './detection/reference.ts';
+import { latencies } from './detection/window/performance.ts';
 import { addHistograms } from './histogram.ts';
 import type { Sample } from './sample.ts';
 

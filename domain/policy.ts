@@ -2,11 +2,21 @@
 export interface Policy {
   /** `false`: running monitors observe, alert and record what they would have done, but act on nothing. */
   readonly enabled: boolean;
+  /** `observe`: decides and explains, and acts on nothing. */
+  readonly mode: 'act' | 'observe';
+  readonly detection: DetectionPolicy;
   readonly monitoring: MonitoringPolicy;
   readonly triggers: TriggerPolicies;
   readonly rollback: RollbackPolicy;
   readonly escalation: EscalationPolicy;
   readonly statistics: StatisticsPolicy;
+}
+
+export interface DetectionPolicy {
+  /** `literal`: the specification's rules word for word, without asking for evidence. */
+  readonly method: 'statistical' | 'literal';
+  /** False rollbacks allowed per healthy deployment: 0.001 is one in a thousand. */
+  readonly falseRollbackBudget: number;
 }
 
 export interface MonitoringPolicy {
@@ -30,29 +40,19 @@ export interface MonitoringPolicy {
   readonly blindEscalateMs: number;
 }
 
+interface TriggerPolicy {
+  readonly enabled: boolean;
+  /** Judged and told, never acted on. */
+  readonly dryRun: boolean;
+  readonly windowMs: number;
+}
+
 export interface TriggerPolicies {
-  readonly errorRate: { readonly enabled: boolean; readonly multiplier: number; readonly windowMs: number };
-  readonly latency: {
-    readonly enabled: boolean;
-    readonly metric: LatencyMetric;
-    readonly multiplier: number;
-    readonly windowMs: number;
-  };
-  readonly memory: {
-    readonly enabled: boolean;
-    readonly thresholdPercent: number;
-    readonly windowMs: number;
-  };
-  readonly database: {
-    readonly enabled: boolean;
-    readonly connectionErrors: number;
-    readonly windowMs: number;
-  };
-  readonly healthCheck: {
-    readonly enabled: boolean;
-    readonly failureCount: number;
-    readonly windowMs: number;
-  };
+  readonly errorRate: TriggerPolicy & { readonly multiplier: number };
+  readonly latency: TriggerPolicy & { readonly metric: LatencyMetric; readonly multiplier: number };
+  readonly memory: TriggerPolicy & { readonly thresholdPercent: number };
+  readonly database: TriggerPolicy & { readonly connectionErrors: number };
+  readonly healthCheck: TriggerPolicy & { readonly failureCount: number };
 }
 
 export type LatencyMetric = 'p50' | 'p95' | 'p99';
@@ -98,6 +98,8 @@ const hour = 60 * minute;
 /** The specification's values, and the project's where it is silent. */
 export const defaultPolicy: Policy = {
   enabled: true,
+  mode: 'act',
+  detection: { method: 'statistical', falseRollbackBudget: 0.001 },
   monitoring: {
     checkIntervalMs: minute,
     baselineWindowMs: 5 * minute,
@@ -111,11 +113,11 @@ export const defaultPolicy: Policy = {
     blindEscalateMs: 15 * minute,
   },
   triggers: {
-    errorRate: { enabled: true, multiplier: 2, windowMs: 5 * minute },
-    latency: { enabled: true, metric: 'p95', multiplier: 1.5, windowMs: 5 * minute },
-    memory: { enabled: true, thresholdPercent: 90, windowMs: 10 * minute },
-    database: { enabled: true, connectionErrors: 10, windowMs: 2 * minute },
-    healthCheck: { enabled: true, failureCount: 3, windowMs: 5 * minute },
+    errorRate: { enabled: true, dryRun: false, multiplier: 2, windowMs: 5 * minute },
+    latency: { enabled: true, dryRun: false, metric: 'p95', multiplier: 1.5, windowMs: 5 * minute },
+    memory: { enabled: true, dryRun: false, thresholdPercent: 90, windowMs: 10 * minute },
+    database: { enabled: true, dryRun: false, connectionErrors: 10, windowMs: 2 * minute },
+    healthCheck: { enabled: true, dryRun: false, failureCount: 3, windowMs: 5 * minute },
   },
   rollback: {
     maxAttempts: 3,

@@ -14,6 +14,8 @@ export interface Counts {
   readonly errors: number;
   /** Latency of the requests; `null` where the source has no histogram. */
   readonly latency: Histogram | null;
+  /** The percentile that the trigger names, milliseconds, where the source tells nothing else of latency. */
+  readonly latencyQuantileMs?: number | null;
   /** Failed attempts to get a database connection; `null` where the service does not tell. */
   readonly dbConnectionErrors: number | null;
   /** Highest memory use of any instance, percent (0..100) of the configured limit; `null` without a limit. */
@@ -35,6 +37,8 @@ export interface Sample extends Counts {
   /** Real time since the measurement before it, milliseconds; rates divide by this. */
   readonly durationMs: number;
   readonly probes: readonly Probe[];
+  /** Where a source only tells how many health checks of the interval failed. */
+  readonly healthChecks?: { readonly failed: number; readonly all: number };
   /** Instances which did not answer although the others did. */
   readonly missing: readonly string[];
 }
@@ -55,11 +59,17 @@ export function addCounts(older: Counts, newer: Counts): Counts {
     requests: older.requests + newer.requests,
     errors: older.errors + newer.errors,
     latency: addHistograms(older.latency, newer.latency),
+    ...newestQuantile(older, newer),
     dbConnectionErrors: addKnown(older.dbConnectionErrors, newer.dbConnectionErrors),
     memoryPercent: newer.memoryPercent ?? older.memoryPercent,
     cpuPercent: newer.cpuPercent ?? older.cpuPercent,
     affectedUsers: largestKnown(older.affectedUsers, newer.affectedUsers),
   };
+}
+
+function newestQuantile(older: Counts, newer: Counts): Pick<Counts, 'latencyQuantileMs'> {
+  const latencyQuantileMs = newer.latencyQuantileMs ?? older.latencyQuantileMs;
+  return latencyQuantileMs == null ? {} : { latencyQuantileMs };
 }
 
 function addKnown(a: number | null, b: number | null): number | null {

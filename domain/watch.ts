@@ -1,5 +1,6 @@
 import { addToTotals, asReference, noTotals, type Totals } from './baseline.ts';
 import {
+  adoptOwnConditions,
   advanceConditions,
   type Condition,
   type ConditionState,
@@ -9,10 +10,12 @@ import {
   takeEdges,
 } from './conditions.ts';
 import type { ServiceRelease } from './deployment.ts';
-import { type JudgeState, newJudgeState } from './detection/evidence.ts';
-import { forgetCounts, judge } from './detection/judge.ts';
+import type { Calibration } from './detection/calibration.ts';
+import type { PeerMinute } from './detection/habits.ts';
+import { forgetGap, type JudgeState, judge, newJudgeState } from './detection/judge.ts';
 import type { Reference } from './detection/reference.ts';
 import { breachTrigger, shortDuration, type Trigger, type Verdict } from './detection/verdict.ts';
+import { judgeWindow } from './detection/window/judge-window.ts';
 import type { Policy } from './policy.ts';
 import { type Counts, noCounts, type Probe, type Sample } from './sample.ts';
 
@@ -28,6 +31,8 @@ export interface ServiceWatch extends ServiceRelease {
   /** Everything observed without a breach: the reference for later releases. */
   readonly good: Totals;
   readonly references: readonly Reference[];
+  /** The service's own normal life, learned when the deployment was reported; `null`: nothing was known of it. */
+  readonly calibration: Calibration | null;
   readonly verdicts: readonly Verdict[];
 }
 
@@ -51,10 +56,13 @@ export interface WatchState {
 }
 
 export function newWatch(
-  services: readonly (ServiceRelease & { references: readonly Reference[] })[],
+  services: readonly (ServiceRelease & {
+    references: readonly Reference[];
+    calibration?: Calibration | null;
+  })[],
 ): WatchState {
   return {
-    services: services.map(({ service, release, references }) => ({
+    services: services.map(({ service, release, references, calibration = null }) => ({
       service,
       release,
       judge: newJudgeState,
@@ -63,6 +71,7 @@ export function newWatch(
       baseline: noTotals,
       good: noTotals,
       references,
+      calibration,
       verdicts: [],
     })),
     lastTickMs: null,
@@ -82,6 +91,8 @@ export function newWatch(
 export interface ServiceObservation {
   readonly service: string;
   readonly probes: readonly Probe[];
+  /** What untouched neighbours measured in their newest check; absent: there are none. */
+  readonly peers?: PeerMinute | null;
   /** The counts, or why there are none. */
   readonly measured:
     | {
@@ -110,6 +121,8 @@ export interface WatchContext {
   readonly deployedAtMs: number;
   readonly mayAct: boolean;
   readonly reported: Reported;
+  /** `verification` asks whether what was seen a minute ago still stands: windows alone tell that, no habits are needed. */
+  readonly question?: 'deployment' | 'verification';
 }
 
 export interface WatchStep {
@@ -137,12 +150,17 @@ export function advanceWatch(state: WatchState, seen: Observation, context: Watc
   const observed = seen.regular && !seen.gap && steps.every((step) => step.evidence);
   const busyMs =
     observed && steps.some((step) => step.sample.requests > 0) ? (steps[0]?.sample.durationMs ?? 0) : 0;
+  const known = adoptOwnConditions(state.conditions, context.reported, {
+    atMs: seen.atMs,
+    missed:
+      state.lastAtMs !== null && seen.atMs - state.lastAtMs > 1.5 * context.policy.monitoring.checkIntervalMs,
+  });
   const advanced: WatchState = {
     services: steps.map((step) => (breached ? { ...step.service, good: noTotals } : step.service)),
     lastTickMs: seen.tickMs,
     lastAtMs: seen.atMs,
     suspect: steps.some((step) => step.suspect),
-    conditions: advanceConditions(state.conditions, found, { atMs: seen.atMs, regular: seen.regular }),
+    conditions: advanceConditions(known, found, { atMs: seen.atMs, regular: seen.regular }),
     regularTicks: state.regularTicks + (seen.regular ? 1 : 0),
     observedTicks: state.observedTicks + (observed ? 1 : 0),
     observedLately: [...state.observedLately, ...(observed ? [seen.tickMs] : [])].filter(
@@ -193,17 +211,21 @@ function advanceService(service: ServiceWatch, seen: Observation, context: Watch
   const inBaseline = seen.atMs < context.deployedAtMs + context.policy.monitoring.baselineWindowMs;
   const references = [...service.references, ...ownReference(service, inBaseline)];
   const judged = seen.gap
-    ? { state: forgetCounts(service.judge), verdicts: [] }
-    : judge(service.judge, counted ? sample : { ...sample, regular: false }, {
-        policy: context.policy,
+    ? { state: forgetGap(service.judge), verdicts: [] }
+    : judgeService(service, counted ? sample : { ...sample, regular: false }, {
+        ...context,
         references,
-        deployedAtMs: context.deployedAtMs,
+        peers: observation?.peers ?? null,
       });
   // Without new counts the old ones only slide out of their window: that is no evidence of anything.
   const verdicts = counted
     ? judged.verdicts
-    : judged.verdicts.filter(({ trigger }) => trigger === 'health_check');
-  const triggers = verdicts.flatMap((verdict) => breachTrigger(verdict, service.service, sample.atMs));
+    : judged.verdicts.map((verdict) =>
+        verdict.trigger === 'health_check' ? verdict : unseen(verdict, measured),
+      );
+  const triggers = verdicts
+    .filter(({ trigger }) => !isDryRun(trigger, context.policy))
+    .flatMap((verdict) => breachTrigger(verdict, service.service, sample.atMs));
   return {
     service: {
       ...service,
@@ -216,13 +238,41 @@ function advanceService(service: ServiceWatch, seen: Observation, context: Watch
       verdicts,
     },
     sample,
-    found: conditionsOf(service.service, verdicts, measured),
+    found: conditionsOf(service.service, verdicts, measured, context.policy),
     triggers,
     suspect:
       verdicts.some((verdict) => verdict.state === 'suspect' || verdict.state === 'breach') ||
       sample.probes.some((probe) => !probe.healthy),
     evidence: counted,
   };
+}
+
+function judgeService(
+  service: ServiceWatch,
+  sample: Sample,
+  context: WatchContext & { readonly references: readonly Reference[]; readonly peers: PeerMinute | null },
+): { state: JudgeState; verdicts: Verdict[] } {
+  if (context.question !== 'verification')
+    return judge(service.judge, sample, context.peers, { ...context, calibration: service.calibration });
+  const { state, verdicts } = judgeWindow(service.judge.window, sample, context);
+  return { state: { ...service.judge, window: state }, verdicts };
+}
+
+function unseen(verdict: Verdict, measured: ServiceObservation['measured']): Verdict {
+  const reason = measured.kind === 'blind' ? measured.reason : 'no regular sample yet';
+  return { ...verdict, state: measured.kind === 'blind' ? 'blind' : 'inconclusive', current: null, reason };
+}
+
+const settingsOf = {
+  error_rate: 'errorRate',
+  performance: 'latency',
+  memory: 'memory',
+  database: 'database',
+  health_check: 'healthCheck',
+} as const;
+
+function isDryRun(trigger: Verdict['trigger'], { triggers }: Policy): boolean {
+  return trigger !== 'manual' && triggers[settingsOf[trigger]].dryRun;
 }
 
 /** The release's own first minutes are a reference once they are complete. */
@@ -236,18 +286,14 @@ function conditionsOf(
   service: string,
   verdicts: readonly Verdict[],
   measured: ServiceObservation['measured'],
+  policy: Policy,
 ): Condition[] {
   const breaches = verdicts
-    .filter((verdict) => verdict.state === 'breach')
-    .map(
-      (verdict): Condition => ({
-        key: `breach:${service}:${verdict.trigger}`,
-        kind: 'breach',
-        service,
-        reason: verdict.reason,
-        severity: 'critical',
-      }),
-    );
+    .filter(({ state }) => state === 'breach' || state === 'external')
+    .map(({ state, trigger, reason }): Condition => {
+      const kind = state === 'external' ? 'external' : isDryRun(trigger, policy) ? 'dry_run' : 'breach';
+      return { key: `${kind}:${service}:${trigger}`, kind, service, reason, severity: 'critical' };
+    });
   const sick = verdicts.find((verdict) => verdict.trigger === 'health_check' && verdict.state === 'suspect');
   const suspect: Condition[] = sick
     ? [{ key: `suspect:${service}`, kind: 'suspect', service, reason: sick.reason, severity: 'warning' }]

@@ -132,6 +132,7 @@ function setupsOf(config: Config, version: number, options: CatalogOptions): Pro
     policyVersion: version,
     owner: known(config, settings.owner?.name, options.env) ?? 'the owner',
     services: servicesOf(config, settings, options.env),
+    neighbours: neighboursOf(config, settings),
     notifiers: createChannels(config, settings, options),
     ...shared,
     assigneesFor: (cause) => assigneesFor(config, settings, cause, options.env),
@@ -145,6 +146,14 @@ function servicesOf(config: Config, settings: ProductSettings, env: Env) {
   return Object.entries(settings.services)
     .filter(([, { enabled = true }]) => enabled)
     .map(([service, serviceSettings]) => serviceAdapters(service, serviceSettings, written));
+}
+
+/** A neighbour's environment is its own. */
+function neighboursOf({ data }: Config, { neighbours = [] }: ProductSettings): ProductKey[] {
+  return neighbours.map((product) => ({
+    product,
+    environment: data.products?.[product]?.environment ?? defaultEnvironment,
+  }));
 }
 
 /** A worker group has queues of its own, for the steps that need its network. */

@@ -129,5 +129,14 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
         await db.schema.alterTable('incidents').addColumn('evidence', 'text').execute();
       },
     },
+    '0003_ticks_by_time': {
+      async up(db) {
+        await db.schema
+          .createIndex('ticks_by_time')
+          .on('ticks')
+          .columns(['product', 'environment', 'service', 'at_ms'])
+          .execute();
+      },
+    },
   };
 }

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
-import type { DeploymentKey } from '../../domain/identity.ts';
+import type { DeploymentKey, ProductKey } from '../../domain/identity.ts';
 import type { Sample } from '../../domain/sample.ts';
 import type { WatchState } from '../../domain/watch.ts';
 import { scope } from './products.ts';
@@ -21,6 +21,14 @@ export interface WatchRecords {
   record(key: DeploymentKey, state: WatchState, ticks: readonly Tick[]): Promise<void>;
   /** Samples of one deployment, oldest first. */
   samples(key: DeploymentKey, range: { sinceMs: number; untilMs: number }): Promise<Tick[]>;
+  /**
+   * Regular samples of one service over all deployments, oldest first, without those of deployments that were rolled back or
+   * need attention: what is known of the service's normal life.
+   */
+  history(
+    service: ProductKey & { readonly service: string },
+    range: { sinceMs: number; untilMs: number },
+  ): Promise<Sample[]>;
   /** When each watched deployment was last looked at, milliseconds since the epoch. */
   lastLooks(): Promise<(DeploymentKey & { atMs: number | null })[]>;
 }
@@ -46,6 +54,34 @@ export function createWatchRecords(db: Kysely<Database>, run: Run): WatchRecords
           kind: row.kind as Tick['kind'],
           sample: JSON.parse(row.document) as Sample,
         }));
+      }),
+    history: ({ service, ...key }, range) =>
+      run(async () => {
+        const rows = await db
+          .selectFrom('ticks')
+          .innerJoin('deployments', (join) =>
+            join
+              .onRef('ticks.product', '=', 'deployments.product')
+              .onRef('ticks.environment', '=', 'deployments.environment')
+              .onRef('ticks.deployment', '=', 'deployments.deployment'),
+          )
+          .select('ticks.document')
+          .where('ticks.product', '=', key.product)
+          .where('ticks.environment', '=', key.environment)
+          .where('ticks.service', '=', service)
+          .where('ticks.at_ms', '>', range.sinceMs)
+          .where('ticks.at_ms', '<=', range.untilMs)
+          .where('ticks.regular', '=', 1)
+          .where('ticks.kind', '=', 'sample')
+          .where((where) =>
+            where.or([
+              where('deployments.outcome', 'is', null),
+              where('deployments.outcome', 'not in', ['rolled_back', 'needs_attention']),
+            ]),
+          )
+          .orderBy('ticks.at_ms')
+          .execute();
+        return rows.map((row) => JSON.parse(row.document) as Sample);
       }),
     lastLooks: () =>
       run(async () => {

@@ -37,9 +37,10 @@ export interface Trigger {
 
 /**
  * `healthy`: nothing to see. `suspect`: something is off, look more often. `breach`: the condition holds on enough
- * evidence. `inconclusive`: too little data to say. `off`: the trigger is disabled or cannot be judged here.
+ * evidence. `external`: it is bad, and something else than the release explains it. `inconclusive`: too little data to say. `blind`:
+ * nothing was measured. `off`: the trigger is disabled or cannot be judged here.
  */
-export type VerdictState = 'healthy' | 'suspect' | 'breach' | 'inconclusive' | 'off';
+export type VerdictState = 'healthy' | 'suspect' | 'breach' | 'external' | 'inconclusive' | 'blind' | 'off';
 
 export interface Verdict {
   readonly trigger: TriggerType;
@@ -49,6 +50,10 @@ export interface Verdict {
   readonly threshold: number | null;
   /** One sentence that a tired person understands, with the numbers and the reference that was used. */
   readonly reason: string;
+  /** Since when it is bad, milliseconds since the epoch. */
+  readonly sinceMs?: number;
+  /** How likely such a thing is in the service's own normal life, per deployment. */
+  readonly chance?: number;
 }
 
 /** A breach as the specification records it, none or one; what is not a breach is no trigger. */

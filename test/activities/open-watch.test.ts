@@ -120,7 +120,8 @@ describe('what a new watch compares with', () => {
   /** Of the watch of a release that is deployed now. */
   async function references(release: string, origin: DeploymentOrigin = 'reported') {
     const key = { ...shop, deployment: 'deploy-now' };
-    const opening = { key, services: [{ service: 'web', release }], origin, deployedAtMs: nowMs };
+    const services = [{ service: 'web', release }];
+    const opening = { key, services, origin, deployedAtMs: nowMs, neighbours: [] };
     const watch = await openWatch(store, opening, defaultPolicy);
     return watch.services[0]?.references;
   }

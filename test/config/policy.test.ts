@@ -144,7 +144,7 @@ ${aProduct('policy:\n  enabled: false\n  triggers: { latency: { multiplier: 4 },
   it('may not override notifications for a product', () => {
     expect(problemsIn(aProduct('policy: { notifications: { ceo_alert: false } }'))).toEqual([
       'c.yml:7:15: products.shop.policy.notifications: found the unknown key "notifications"; allowed: enabled, ' +
-        'monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics',
+        'mode, detection, false_rollback_budget, monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics',
     ]);
   });
 });

@@ -48,7 +48,7 @@ const problems: readonly [string, string, ...string[]][] = [
   [
     'an unknown key, with the one that was meant',
     top('triggers: { latency: { multplier: 2 } }'),
-    'c.yml:2:26: rollback_policy.triggers.latency.multplier: found the unknown key "multplier" (did you mean "multiplier"?); allowed: enabled, metric, multiplier, window_minutes',
+    'c.yml:2:26: rollback_policy.triggers.latency.multplier: found the unknown key "multplier" (did you mean "multiplier"?); allowed: enabled, dry_run, metric, multiplier, window_minutes',
   ],
   [
     'an unknown key that is like no other',
@@ -194,7 +194,7 @@ describe('a mistake in the file', () => {
     expect(problemsIn(source)).toEqual([
       'c.yml:3:3: rollback_policy.enabled: found a second time, first on line 2; allowed: once',
       'c.yml:3:12: rollback_policy.enabled: found 2; allowed: true or false',
-      'c.yml:4:3: rollback_policy.trigers: found the unknown key "trigers" (did you mean "triggers"?); allowed: enabled, monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics, notifications',
+      'c.yml:4:3: rollback_policy.trigers: found the unknown key "trigers" (did you mean "triggers"?); allowed: enabled, mode, detection, false_rollback_budget, monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics, notifications',
       `c.yml:5:27: rollback_policy.notifications.email: found 3; allowed: e-mail addresses separated by commas, or a reference like \${NAME}`,
     ]);
   });

@@ -1,9 +1,9 @@
 import type { Change, ChangeSet } from '../../domain/changes.ts';
 import type { Deployment } from '../../domain/deployment.ts';
-import { type JudgeContext, type JudgeState, newJudgeState } from '../../domain/detection/evidence.ts';
-import { judge } from '../../domain/detection/judge.ts';
 import type { Reference } from '../../domain/detection/reference.ts';
 import type { Trigger, TriggerType, Verdict } from '../../domain/detection/verdict.ts';
+import { newWindow, type WindowContext, type WindowState } from '../../domain/detection/window/evidence.ts';
+import { judgeWindow } from '../../domain/detection/window/judge-window.ts';
 import type { Histogram } from '../../domain/histogram.ts';
 import type { Incident } from '../../domain/incident.ts';
 import {
@@ -95,7 +95,7 @@ export function aReference(over: Partial<Reference> = {}): Reference {
   };
 }
 
-export function aContext(over: Partial<JudgeContext> = {}): JudgeContext {
+export function aContext(over: Partial<WindowContext> = {}): WindowContext {
   return { policy: aPolicy(), references: [aReference()], deployedAtMs: deployedAt, ...over };
 }
 
@@ -103,11 +103,11 @@ export function aContext(over: Partial<JudgeContext> = {}): JudgeContext {
 export function play(
   stream: readonly Sample[],
   context = aContext(),
-  between: (state: JudgeState) => JudgeState = (state) => state,
+  between: (state: WindowState) => WindowState = (state) => state,
 ): Record<TriggerType, Verdict>[] {
-  let state = newJudgeState;
+  let state = newWindow;
   return stream.map((sample) => {
-    const step = judge(between(state), sample, context);
+    const step = judgeWindow(between(state), sample, context);
     state = step.state;
     const byTrigger = step.verdicts.map((verdict) => [verdict.trigger, verdict] as const);
     return Object.fromEntries(byTrigger) as Record<TriggerType, Verdict>;

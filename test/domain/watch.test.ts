@@ -15,7 +15,7 @@ import {
 import { aFailingProbe, aPolicy, aProbe, aReference, deployedAt, hour, minute, second } from './builders.ts';
 
 const healthy: Counts = { ...noCounts, requests: 9_000, errors: 0, memoryPercent: 45 };
-const sick: Counts = { ...healthy, errors: 900 };
+const sick: Counts = { ...healthy, errors: 4_500 };
 
 function measured(counts: Counts = healthy, over: Partial<ServiceObservation> = {}): ServiceObservation {
   const reading = { kind: 'counts' as const, counts, cursor: 'cursor', missing: [] };
@@ -183,14 +183,16 @@ describe('a breach', () => {
         type: 'error_rate',
         severity: 'critical',
         service: 'web',
-        baseline: 0.5,
-        current: 540,
-        threshold: 1,
-        reason: expect.stringMatching(/^error rate 540\/min, 1080 × the 0\.5\/min of v2\.4\.0/),
+        baseline: expect.closeTo(0.5, 1),
+        current: 4_500,
+        threshold: 1_800,
+        reason: expect.stringMatching(
+          /^50 % of 27000 requests failed in the last 3 min, 0\.0058 % in v2\.4\.0/,
+        ),
         sinceMs: deployedAt + 13 * minute,
       },
     ]);
-    expect(step.sentence).toMatch(/^breach: error rate/);
+    expect(step.sentence).toMatch(/^breach: 50 % of 27000 requests failed/);
   });
 
   it('ends the release’s good name: neither good time nor reference', () => {
@@ -306,7 +308,7 @@ describe('a gap', () => {
     const step = watch.look({ stepMs: 2 * minute, gap: true, services: [measured(sick)] });
     expect(step.samples).toMatchObject([{ requests: 0, errors: 0, durationMs: 0 }]);
     expect(watch.state()).toMatchObject({ regularTicks: 4, observedTicks: 2 });
-    expect(watch.service().judge).toMatchObject({ regular: [], partial: null });
+    expect(watch.service().judge.window).toMatchObject({ regular: [], partial: null });
     expect(watch.look().samples[0]?.durationMs).toBe(minute);
   });
 

@@ -1,5 +1,5 @@
+import { shortDuration, shortNumber, type Verdict } from '../verdict.ts';
 import { type Evidence, samplesWithin, total } from './evidence.ts';
-import { shortDuration, shortNumber, type Verdict } from './verdict.ts';
 
 /** More than the configured number of connection errors within the window. */
 export function judgeDatabase(evidence: Evidence): Verdict {

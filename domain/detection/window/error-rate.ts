@@ -1,7 +1,7 @@
-import { rateRatioPValue } from '../statistics-tests.ts';
+import { rateRatioPValue } from '../../statistics-tests.ts';
+import { errorShare, healthiest, type Reference } from '../reference.ts';
+import { shortDuration, shortNumber, type Verdict } from '../verdict.ts';
 import { type Evidence, type RegularSample, samplesWithin, total } from './evidence.ts';
-import { errorShare, healthiest, type Reference } from './reference.ts';
-import { shortDuration, shortNumber, type Verdict } from './verdict.ts';
 
 /** A breach needs this much certainty that the rate is really above the multiplier: one in a thousand. */
 const alpha = 0.001;
@@ -133,19 +133,34 @@ function judgeOutage(
   window: readonly RegularSample[],
   reference: Reference | null,
 ): Verdict | null {
-  const usual = reference === null ? 0 : errorShare(reference);
-  const limit = Math.max(outageShare, 10 * usual);
+  const usual = reference === null ? null : { share: errorShare(reference), label: reference.label };
+  return outageIn(evidence, window, usual, {
+    share: outageShare,
+    checks: minimumSamples,
+    errors: 3 * minimumExcess,
+  });
+}
+
+/** An outage needs no baseline and no window: so large a share of the requests fails, in so many measurements in a row. */
+export function outageIn(
+  evidence: Evidence,
+  window: readonly RegularSample[],
+  usual: { readonly share: number; readonly label: string } | null,
+  least: { readonly share: number; readonly checks: number; readonly errors: number },
+): Verdict | null {
+  const limit = Math.max(least.share, 10 * (usual?.share ?? 0));
   const measured = evidence.partial === null ? window : [...window, evidence.partial];
-  const recent = measured.slice(-minimumSamples);
-  if (limit >= 1 || recent.length < minimumSamples) return null;
+  const recent = measured.slice(-least.checks);
+  if (limit >= 1 || recent.length < least.checks) return null;
   const failing = recent.every((sample) => sample.requests > 0 && sample.errors >= limit * sample.requests);
+  if (!failing) return null;
   const sum = total(recent);
   const { minimumRequests } = evidence.context.policy.monitoring;
-  if (!failing || sum.errors < 3 * minimumExcess || sum.requests < minimumRequests) return null;
+  if (sum.errors < least.errors || sum.requests < minimumRequests) return null;
   const current = perMinute(sum.errors, sum);
-  const baseline = reference === null ? null : perMinute(usual * sum.requests, sum);
+  const baseline = usual === null ? null : perMinute(usual.share * sum.requests, sum);
   const share = `${shortNumber((100 * sum.errors) / sum.requests)} % of ${sum.requests} requests failed in the last ${shortDuration(sum.durationMs)}`;
-  const against = reference === null ? '' : `, ${shortNumber(100 * usual)} % in ${reference.label}`;
+  const against = usual === null ? '' : `, ${shortNumber(100 * usual.share)} % in ${usual.label}`;
   const threshold = perMinute(limit * sum.requests, sum);
   return verdict('breach', baseline, current, threshold, `${share}${against}`);
 }

@@ -1,6 +1,6 @@
-import type { Policy } from '../policy.ts';
-import { addCounts, type Counts, noCounts, type Probe } from '../sample.ts';
-import type { Reference } from './reference.ts';
+import type { Policy } from '../../policy.ts';
+import { addCounts, type Counts, noCounts, type Probe } from '../../sample.ts';
+import type { Reference } from '../reference.ts';
 
 /** Counts between two regular ticks, extra ticks in between added up. */
 export interface RegularSample extends Counts {
@@ -16,7 +16,7 @@ export interface HealthCheck {
 }
 
 /** What the judge remembers of one service between checks: bounded by the longest window, a few kilobytes. */
-export interface JudgeState {
+export interface WindowState {
   /** Regular samples within the longest window, oldest first. */
   readonly regular: readonly RegularSample[];
   /** Measured since the last regular tick. */
@@ -25,18 +25,18 @@ export interface JudgeState {
   readonly checks: readonly HealthCheck[];
 }
 
-export const newJudgeState: JudgeState = { regular: [], partial: null, checks: [] };
+export const newWindow: WindowState = { regular: [], partial: null, checks: [] };
 
-export interface JudgeContext {
+export interface WindowContext {
   readonly policy: Policy;
   readonly references: readonly Reference[];
   readonly deployedAtMs: number;
 }
 
 /** What a trigger's rule may look at. */
-export interface Evidence extends JudgeState {
+export interface Evidence extends WindowState {
   readonly nowMs: number;
-  readonly context: JudgeContext;
+  readonly context: Pick<WindowContext, 'policy' | 'references' | 'deployedAtMs'>;
 }
 
 /** The newest regular samples that together cover `windowMs`, half an interval of tolerance for ticks that came late. */

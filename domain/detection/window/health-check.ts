@@ -1,5 +1,5 @@
+import { shortDuration, type Verdict } from '../verdict.ts';
 import type { Evidence, HealthCheck } from './evidence.ts';
-import { shortDuration, type Verdict } from './verdict.ts';
 
 /**
  * More than the configured number of failed checks within the window, the last one failing. A check fails when at least

@@ -1,22 +1,22 @@
-import type { Policy } from '../policy.ts';
-import { addCounts, checkFailed, noCounts, type Sample } from '../sample.ts';
+import type { Policy } from '../../policy.ts';
+import { addCounts, checkFailed, noCounts, type Sample } from '../../sample.ts';
+import type { Verdict } from '../verdict.ts';
 import { judgeDatabase } from './database.ts';
 import { judgeErrorRate } from './error-rate.ts';
-import type { Evidence, JudgeContext, JudgeState, RegularSample } from './evidence.ts';
+import type { Evidence, HealthCheck, RegularSample, WindowContext, WindowState } from './evidence.ts';
 import { judgeHealthCheck } from './health-check.ts';
 import { judgeMemory } from './memory.ts';
 import { judgePerformance } from './performance.ts';
-import type { Verdict } from './verdict.ts';
 
 /**
  * Judges one sample. Pure and incremental: the same samples give the same verdicts however the stream is cut.
  * Only rules about health and error share look at extra ticks; all others at regular samples.
  */
-export function judge(
-  state: JudgeState,
+export function judgeWindow(
+  state: WindowState,
   sample: Sample,
-  context: JudgeContext,
-): { state: JudgeState; verdicts: Verdict[] } {
+  context: WindowContext,
+): { state: WindowState; verdicts: Verdict[] } {
   const next = remember(state, sample, context.policy);
   const evidence: Evidence = { ...next, nowMs: sample.atMs, context };
   const verdicts = [
@@ -30,11 +30,11 @@ export function judge(
 }
 
 /** After a gap or a blind stretch: windows must not span it, so counts start anew; health checks are kept. */
-export function forgetCounts(state: JudgeState): JudgeState {
+export function forgetCounts(state: WindowState): WindowState {
   return { ...state, regular: [], partial: null };
 }
 
-function remember(state: JudgeState, sample: Sample, policy: Policy): JudgeState {
+export function remember(state: WindowState, sample: Sample, policy: Policy): WindowState {
   const { triggers, monitoring } = policy;
   const longestMs = Math.max(
     triggers.errorRate.windowMs,
@@ -51,19 +51,37 @@ function remember(state: JudgeState, sample: Sample, policy: Policy): JudgeState
       ? [...state.regular, partial].filter(within(longestMs + monitoring.checkIntervalMs / 2))
       : state.regular,
     partial: sample.regular ? null : partial,
-    checks: [
-      ...earlierChecks,
-      { atMs: sample.atMs, failed: checkFailed(sample.probes), probes: sample.probes },
-    ].filter(within(triggers.healthCheck.windowMs)),
+    checks: [...earlierChecks, ...checksOf(sample)].filter(within(triggers.healthCheck.windowMs)),
   };
 }
 
+/** Failed ones last: a source that only counts them does not say when. */
+function checksOf({ atMs, durationMs, probes, healthChecks }: Sample): HealthCheck[] {
+  if (healthChecks === undefined) return [{ atMs, failed: checkFailed(probes), probes }];
+  const { failed, all } = healthChecks;
+  return Array.from({ length: all }, (_, i) => ({
+    atMs: atMs - ((all - i - 0.5) * durationMs) / Math.max(1, all),
+    failed: i >= all - failed,
+    probes: [],
+  }));
+}
+
 function addPartial(partial: RegularSample | null, sample: Sample): RegularSample {
-  const { requests, errors, latency, dbConnectionErrors, memoryPercent, cpuPercent, affectedUsers } = sample;
+  const {
+    requests,
+    errors,
+    latency,
+    latencyQuantileMs,
+    dbConnectionErrors,
+    memoryPercent,
+    cpuPercent,
+    affectedUsers,
+  } = sample;
   const counts = addCounts(partial ?? noCounts, {
     requests,
     errors,
     latency,
+    ...(latencyQuantileMs == null ? {} : { latencyQuantileMs }),
     dbConnectionErrors,
     memoryPercent,
     cpuPercent,

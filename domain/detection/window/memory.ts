@@ -1,5 +1,5 @@
+import { shortNumber, type Verdict } from '../verdict.ts';
 import type { Evidence } from './evidence.ts';
-import { shortNumber, type Verdict } from './verdict.ts';
 
 /** A garbage collector may touch the ceiling once or twice; three checks in a row it does not. */
 const consecutiveSamples = 3;

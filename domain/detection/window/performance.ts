@@ -1,9 +1,9 @@
-import { countSlowerThan, histogramTotal, quantileMs } from '../histogram.ts';
-import { latencyQuantile } from '../policy.ts';
-import { binomialUpperTail } from '../statistics-tests.ts';
+import { countSlowerThan, histogramTotal, quantileMs } from '../../histogram.ts';
+import { latencyQuantile } from '../../policy.ts';
+import { binomialUpperTail } from '../../statistics-tests.ts';
+import { healthiest, type Reference } from '../reference.ts';
+import { shortDuration, shortNumber, type Verdict } from '../verdict.ts';
 import { type Evidence, type RegularSample, samplesWithin, total } from './evidence.ts';
-import { healthiest, type Reference } from './reference.ts';
-import { shortDuration, shortNumber, type Verdict } from './verdict.ts';
 
 /** One in a thousand, as for the error rate. */
 const alpha = 0.001;

@@ -9,7 +9,7 @@ import {
   samples,
   states,
   verdictOf,
-} from '../builders.ts';
+} from '../../builders.ts';
 
 const errors = (counts: readonly (number | null)[]) =>
   samples(counts.map((dbConnectionErrors) => ({ dbConnectionErrors })));

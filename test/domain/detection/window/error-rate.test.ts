@@ -16,7 +16,7 @@ import {
   seeded,
   states,
   verdictOf,
-} from '../builders.ts';
+} from '../../builders.ts';
 
 const healthy = [0, 1, 0, 1, 0].map((errors) => ({ errors }));
 const sick = [5, 6, 4, 6, 5].map((errors) => ({ errors }));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkFailed } from '../../../domain/sample.ts';
+import { checkFailed } from '../../../../domain/sample.ts';
 import {
   aContext,
   aFailingProbe,
@@ -13,7 +13,7 @@ import {
   second,
   states,
   verdictOf,
-} from '../builders.ts';
+} from '../../builders.ts';
 
 const down = { probes: [aFailingProbe] };
 const up = { probes: [aProbe()] };

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { newJudgeState } from '../../../domain/detection/evidence.ts';
-import { forgetCounts, judge } from '../../../domain/detection/judge.ts';
-import { severityOf, triggerTypes } from '../../../domain/detection/verdict.ts';
-import { defaultPolicy } from '../../../domain/policy.ts';
-import type { Sample } from '../../../domain/sample.ts';
+import { severityOf, triggerTypes } from '../../../../domain/detection/verdict.ts';
+import { newWindow } from '../../../../domain/detection/window/evidence.ts';
+import { forgetCounts, judgeWindow } from '../../../../domain/detection/window/judge-window.ts';
+import { defaultPolicy } from '../../../../domain/policy.ts';
+import type { Sample } from '../../../../domain/sample.ts';
 import {
   aContext,
   aFailingProbe,
@@ -16,11 +16,11 @@ import {
   play,
   samples,
   second,
-} from '../builders.ts';
+} from '../../builders.ts';
 
 describe('the judge', () => {
   it('gives one verdict per automatic trigger, in the specification’s order', () => {
-    const { verdicts } = judge(newJudgeState, aSample(), aContext());
+    const { verdicts } = judgeWindow(newWindow, aSample(), aContext());
     expect(verdicts.map((verdict) => verdict.trigger)).toEqual([
       'error_rate',
       'performance',
@@ -113,11 +113,15 @@ describe('the judge', () => {
   });
 
   it('remembers a bounded amount, and probes of the last check only', () => {
-    let state = newJudgeState;
+    let state = newWindow;
     for (let i = 0; i < 2_000; i++) {
       const regular = i % 6 === 0;
       const atMs = deployedAt + i * 10 * second;
-      state = judge(state, aSample({ atMs, regular, latency: aHistogram({ 100: 9_000 }) }), aContext()).state;
+      state = judgeWindow(
+        state,
+        aSample({ atMs, regular, latency: aHistogram({ 100: 9_000 }) }),
+        aContext(),
+      ).state;
     }
     expect(state.regular.length).toBeLessThanOrEqual(11);
     expect(state.checks.length).toBeLessThanOrEqual(30);
@@ -138,7 +142,7 @@ describe('the judge', () => {
         affectedUsers: 40 - at,
       }),
     );
-    const state = parts.reduce((now, sample) => judge(now, sample, aContext()).state, newJudgeState);
+    const state = parts.reduce((now, sample) => judgeWindow(now, sample, aContext()).state, newWindow);
     expect(state.partial).toBeNull();
     expect(state.regular).toEqual([
       {
@@ -157,8 +161,8 @@ describe('the judge', () => {
 
   it('forgets counts after a gap, and keeps health checks', () => {
     const before = [aSample({ probes: [aFailingProbe] }), aSample({ regular: false })].reduce(
-      (now, sample) => judge(now, sample, aContext()).state,
-      newJudgeState,
+      (now, sample) => judgeWindow(now, sample, aContext()).state,
+      newWindow,
     );
     const after = forgetCounts(before);
     expect(after).toEqual({ regular: [], partial: null, checks: before.checks });

@@ -9,7 +9,7 @@ import {
   second,
   states,
   verdictOf,
-} from '../builders.ts';
+} from '../../builders.ts';
 
 const at = (percents: readonly (number | null)[]) =>
   samples(percents.map((memoryPercent) => ({ memoryPercent })));

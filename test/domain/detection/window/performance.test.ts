@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { latencies } from '../../../domain/detection/performance.ts';
+import { latencies } from '../../../../domain/detection/window/performance.ts';
 import {
   aContext,
   aHistogram,
@@ -13,7 +13,7 @@ import {
   seeded,
   states,
   verdictOf,
-} from '../builders.ts';
+} from '../../builders.ts';
 
 /** p95 280 ms, as the reference. */
 const fast = { latency: aHistogram({ 100: 4_500, 280: 4_050, 400: 450 }) };

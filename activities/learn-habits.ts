@@ -1,0 +1,118 @@
+import type { Store } from '../adapters/store/store.ts';
+import { type Calibration, calibrate, effectSizes } from '../domain/detection/calibration.ts';
+import { learnHabits, type Minute, type PeerMinute } from '../domain/detection/habits.ts';
+import { latencyOf } from '../domain/detection/judge.ts';
+import { addHistograms } from '../domain/histogram.ts';
+import type { ProductKey } from '../domain/identity.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { Sample } from '../domain/sample.ts';
+
+const dayMs = 24 * 3_600_000;
+/** How far back a service's life is looked at. */
+const historyMs = 3 * dayMs;
+/** Less than this many checks says less of a service than one reference does. */
+const leastChecks = 180;
+
+export interface Learning extends ProductKey {
+  readonly service: string;
+  /** How sentences call it. */
+  readonly label: string;
+  readonly untilMs: number;
+  readonly neighbours: readonly ProductKey[];
+}
+
+/** What the store knows of a service's normal life before `untilMs`, as a calibration; `null`: too little. */
+export async function learnFromStore(
+  store: Store,
+  learning: Learning,
+  policy: Policy,
+): Promise<Calibration | null> {
+  const range = { sinceMs: learning.untilMs - historyMs, untilMs: learning.untilMs };
+  const samples = (await store.watches.history(learning, range)).filter((sample) => sample.durationMs > 0);
+  if (samples.length < leastChecks || samples.every(({ requests }) => requests === 0)) return null;
+  const peers = await peerHistory(store, learning.neighbours, range, policy);
+  const minutes = samples.map((sample) => minuteOf(sample, policy, peers(sample.atMs, sample.durationMs)));
+  return calibrate(learnHabits(minutes, effectSizes(policy), learning.label), policy);
+}
+
+/** What untouched neighbours measured in their newest check; `null`: there are none, or they were not looked at lately. */
+export async function newestPeers(
+  store: Store,
+  neighbours: readonly ProductKey[],
+  range: { readonly sinceMs: number; readonly untilMs: number },
+  policy: Policy,
+): Promise<PeerMinute | null> {
+  if (neighbours.length === 0) return null;
+  const found = await Promise.all(
+    neighbours.map(async (neighbour) => {
+      const { currentDeployment } = await store.products.read(neighbour);
+      if (currentDeployment === null) return [];
+      const ticks = await store.watches.samples({ ...neighbour, deployment: currentDeployment }, range);
+      const newest = new Map<string, Sample>();
+      for (const { service, kind, sample } of ticks)
+        if (kind === 'sample' && sample.regular && sample.durationMs > 0) newest.set(service, sample);
+      return [...newest.values()];
+    }),
+  );
+  return together(found.flat(), policy);
+}
+
+async function peerHistory(
+  store: Store,
+  neighbours: readonly ProductKey[],
+  range: { readonly sinceMs: number; readonly untilMs: number },
+  policy: Policy,
+): Promise<(atMs: number, durationMs: number) => PeerMinute | null> {
+  const found = await Promise.all(
+    neighbours.map(async (neighbour) => {
+      const { currentDeployment } = await store.products.read(neighbour);
+      const deployment =
+        currentDeployment === null
+          ? null
+          : await store.deployments.read({ ...neighbour, deployment: currentDeployment });
+      const services = deployment?.services ?? [];
+      return Promise.all(
+        services.map(({ service }) => store.watches.history({ ...neighbour, service }, range)),
+      );
+    }),
+  );
+  const samples = found
+    .flat(2)
+    .filter((sample) => sample.durationMs > 0)
+    .sort((a, b) => a.atMs - b.atMs);
+  let from = 0;
+  // Asked in the order of time.
+  return (atMs, durationMs) => {
+    while (from < samples.length && (samples[from] as Sample).atMs <= atMs - durationMs) from += 1;
+    let end = from;
+    while (end < samples.length && (samples[end] as Sample).atMs <= atMs) end += 1;
+    return together(samples.slice(from, end), policy);
+  };
+}
+
+function together(samples: readonly Sample[], policy: Policy): PeerMinute | null {
+  if (samples.length === 0) return null;
+  const latency = samples.reduce(
+    (sum, sample) => addHistograms(sum, sample.latency),
+    samples[0]?.latency ?? null,
+  );
+  return {
+    requests: samples.reduce((sum, { requests }) => sum + requests, 0),
+    errors: samples.reduce((sum, { errors }) => sum + errors, 0),
+    latencyMs: latencyOf({ latency }, policy),
+  };
+}
+
+function minuteOf(sample: Sample, policy: Policy, peers: PeerMinute | null): Minute {
+  const { atMs, durationMs, requests, errors, memoryPercent, dbConnectionErrors } = sample;
+  return {
+    atMs,
+    durationMs,
+    requests,
+    errors,
+    latencyMs: latencyOf(sample, policy),
+    memoryPercent,
+    dbConnectionErrors,
+    peers,
+  };
+}

@@ -1,0 +1,79 @@
+import { quantileMs } from '../histogram.ts';
+import { latencyQuantile } from '../policy.ts';
+import { clockTime } from '../timeline.ts';
+import { noExcursion, progressOf } from './excursion.ts';
+import type { Case } from './judge.ts';
+import { seasonAt } from './season.ts';
+import { chanceSentence } from './sentences.ts';
+import { alarming, stillSlow } from './signals.ts';
+import { latencyUnitMs } from './units.ts';
+import { shortDuration, shortNumber, type Verdict } from './verdict.ts';
+import { type RegularSample, samplesWithin, total } from './window/evidence.ts';
+
+/** The percentile over the window against the service's own normal life at this hour. */
+export function judgeLatency(found: Case): Verdict {
+  const { policy, state, calibration, nowMs, deployedAtMs } = found;
+  const rule = policy.triggers.latency;
+  if (!rule.enabled) return verdict('off', null, null, null, 'latency trigger is off');
+  const window = samplesWithin({ ...state.window, nowMs, context: found }, rule.windowMs);
+  const sum = total(window);
+  const current = quantileMs(sum.latency, latencyQuantile[rule.metric]) ?? meanOf(window);
+  if (current === null) return verdict('inconclusive', null, null, null, 'no latency measured');
+  const usual = calibration?.habits.latency ?? null;
+  if (calibration === null || usual === null) {
+    const reason = `${rule.metric} ${shortNumber(current)} ms, nothing to compare with yet`;
+    return verdict('inconclusive', null, current, null, reason);
+  }
+  const baseline = Math.exp(seasonAt(usual.level, nowMs) + usual.shift);
+  const threshold = rule.multiplier * baseline;
+  const numbers = `${rule.metric} ${shortNumber(current)} ms, ${shortNumber(current / baseline)} × the ${shortNumber(baseline)} ms of ${calibration.habits.label}`;
+  const unitMs = latencyUnitMs(policy);
+  const at = (nowMs - deployedAtMs) / unitMs;
+  const { signals } = state;
+  const held = at <= signals.heldUntil.latency;
+  const which = alarming(signals.latency, calibration.latencyPaths, { excess: 0 });
+  const path = calibration.latencyPaths[which];
+  const excursion = signals.latency[which];
+  if (!held && path !== undefined && excursion !== undefined && stillSlow(signals.recent)) {
+    const sinceMs = deployedAtMs + (excursion.since ?? at) * unitMs;
+    const quiet = calibration.habits.peers === null ? '' : '; neighbours unchanged';
+    const reason = `${numbers}, for ${shortDuration(nowMs - sinceMs)} since ${clockTime(sinceMs)}${quiet}; ${chanceSentence(path, calibration.habits)}`;
+    return { ...verdict('breach', baseline, current, threshold, reason), sinceMs, chance: path.chance };
+  }
+  if (!(current > threshold)) return verdict('healthy', baseline, current, threshold, numbers);
+  if (held) {
+    const reason = `${numbers}; ${signals.outside.latency ?? 'something outside has just passed'}: it does not look like the release`;
+    return verdict('external', baseline, current, threshold, reason);
+  }
+  const progress = calibration.latencyPaths.reduce(
+    (most, candidate, i) => Math.max(most, progressOf(signals.latency[i] ?? noExcursion, candidate)),
+    0,
+  );
+  return progress >= 0.25
+    ? verdict(
+        'suspect',
+        baseline,
+        current,
+        threshold,
+        `${numbers}; ${Math.round(100 * Math.min(progress, 0.99))} % of the evidence needed`,
+      )
+    : verdict('healthy', baseline, current, threshold, numbers);
+}
+
+/** Percentiles do not add up: where the source tells nothing else, their mean over the requests stands for the window's. */
+function meanOf(window: readonly RegularSample[]): number | null {
+  const known = window.filter(({ latencyQuantileMs }) => (latencyQuantileMs ?? null) !== null);
+  const requests = known.reduce((all, sample) => all + sample.requests, 0);
+  if (requests === 0) return null;
+  return known.reduce((all, sample) => all + sample.requests * (sample.latencyQuantileMs ?? 0), 0) / requests;
+}
+
+function verdict(
+  state: Verdict['state'],
+  baseline: number | null,
+  current: number | null,
+  threshold: number | null,
+  reason: string,
+): Verdict {
+  return { trigger: 'performance', state, baseline, current, threshold, reason };
+}

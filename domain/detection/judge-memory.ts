@@ -1,0 +1,34 @@
+import type { Case } from './judge.ts';
+import { leakForecast, leakHorizonHours } from './memory-trend.ts';
+import { memoryFloorMs } from './units.ts';
+import { shortNumber, type Verdict } from './verdict.ts';
+import { judgeMemory as judgeMemoryWindow } from './window/memory.ts';
+
+/** Above the threshold in three checks in a row, and above what the service always used; or a leak that will get there. */
+export function judgeMemory(found: Case): Verdict {
+  const { policy, state, calibration, nowMs } = found;
+  const plain = judgeMemoryWindow({ ...state.window, nowMs, context: found });
+  if (plain.state === 'off') return plain;
+  const habits = calibration?.habits.memory ?? null;
+  if (plain.state === 'breach' || plain.state === 'suspect') {
+    if (habits === null || state.signals.memory.above > 0 || calibration === null) return plain;
+    return {
+      ...plain,
+      state: 'healthy',
+      reason: `${plain.reason}; it reached ${shortNumber(habits.highest)} % before this release, too`,
+    };
+  }
+  const { thresholdPercent } = policy.triggers.memory;
+  const hours = leakForecast(state.signals.memory, habits, thresholdPercent);
+  if (hours === null || hours > leakHorizonHours) return plain;
+  const { floors } = state.signals.memory;
+  const spanHours = (2 * memoryFloorMs(policy)) / 3_600_000;
+  const growth = ((floors.at(-1) ?? 0) - (floors.at(-3) ?? 0)) / spanHours;
+  const before =
+    habits === null ? '' : `, never above ${shortNumber(habits.highestFloor)} % before this release`;
+  return {
+    ...plain,
+    state: 'breach',
+    reason: `memory leak: after each collection ${shortNumber(floors.at(-1) ?? 0)} % of its limit is left${before}, growing by ${shortNumber(growth)} points an hour; ${shortNumber(thresholdPercent)} % in ${shortNumber(hours * spanHours)} h`,
+  };
+}

@@ -1,0 +1,67 @@
+import type { MemoryHabits, Minute } from './habits.ts';
+
+/** Memory by half hours: the lowest value of each says what a garbage collector leaves. */
+export interface MemoryState {
+  /** Floors of complete half hours since the deployment, percent, the last sixteen. */
+  readonly floors: readonly number[];
+  readonly floor: number | null;
+  /** When the half hour under way began, half hours since the deployment. */
+  readonly since: number | null;
+  /** Checks in a row above the threshold. */
+  readonly above: number;
+}
+
+export const newMemoryState: MemoryState = { floors: [], floor: null, since: null, above: 0 };
+
+/** Hours ahead that a leak is believed, in two half hours each. */
+export const leakHorizonHours = 12;
+
+/**
+ * @param at half hours since the deployment
+ * @param limit percent; three checks in a row above it are a breach, a garbage collector touches it once or twice
+ */
+export function rememberMemory(state: MemoryState, minute: Minute, at: number, limit: number): MemoryState {
+  const value = minute.memoryPercent;
+  if (value === null) return state;
+  const since = state.since ?? at;
+  const floor = Math.min(state.floor ?? value, value);
+  const above = value > limit ? state.above + 1 : 0;
+  return at - since >= 1 - 1e-6
+    ? { floors: [...state.floors.slice(-15), floor], floor: null, since: at, above }
+    : { floors: state.floors, floor, since, above };
+}
+
+/** Above what the service reached before, percent. */
+const margin = 3;
+
+/**
+ * When a leak will reach the threshold, hours from now; `null`: it looks like no leak. A start fills caches and slows down;
+ * a leak goes on. So the last hour's growth is compared with the hour before, and a growth that slows is followed to where it ends.
+ */
+export function leakForecast(
+  state: MemoryState,
+  habits: MemoryHabits | null,
+  thresholdPercent: number,
+): number | null {
+  const { floors } = state;
+  const now = floors.at(-1);
+  const hourAgo = floors.at(-3);
+  const twoHoursAgo = floors.at(-5);
+  if (now === undefined || hourAgo === undefined) return null;
+  const growth = now - hourAgo;
+  if (growth < 0.8) return null;
+  if (habits === null) {
+    if (twoHoursAgo === undefined || floors.length < 7) return null;
+  } else if (now < habits.highestFloor + margin) return null;
+  if (habits !== null && now - (floors.at(-5) ?? floors[0] ?? now) <= 1.5 * habits.steepest) return null;
+  const before = twoHoursAgo === undefined ? growth : hourAgo - twoHoursAgo;
+  const slowing = before > 0 ? growth / before : 1;
+  const limit = Math.max(thresholdPercent, (habits?.highest ?? 0) + margin);
+  const room = limit - now;
+  if (room <= 0) return 0;
+  if (slowing < 0.85) {
+    const end = now + (growth * slowing) / (1 - slowing);
+    if (end < limit) return null;
+  }
+  return room / growth;
+}
