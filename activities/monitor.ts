@@ -128,6 +128,11 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
       return silent || standing?.clearTicks === 0;
     },
 
+    /** When the deployment was last looked at, milliseconds since the epoch. */
+    async lastLook(key: DeploymentKey): Promise<number | null> {
+      return (await store.watches.read(key))?.lastAtMs ?? null;
+    },
+
     async setPause(key: ProductKey, pause: Pause | null): Promise<void> {
       await store.products.change(key, (row) => ({ ...row, pause }));
     },

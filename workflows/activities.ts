@@ -28,7 +28,9 @@ export const records = proxyActivities<
 });
 
 /** Questions to the store that may go without an answer. */
-export const questions = proxyActivities<Pick<Activities, 'readRollbackOutcome' | 'isReleased' | 'isBlind'>>({
+export const questions = proxyActivities<
+  Pick<Activities, 'readRollbackOutcome' | 'isReleased' | 'isBlind' | 'lastLook'>
+>({
   taskQueue: controlQueue,
   heartbeatTimeout,
   startToCloseTimeout: '5s',

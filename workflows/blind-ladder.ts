@@ -31,16 +31,22 @@ export function createBlindLadder(
       { afterMs: settings.blindEscalateMs, whom: 'everyone', severity: 'critical' as const },
     ];
     for (const { afterMs, whom, severity } of rungs) {
-      const waitMs = Math.max(0, blindness.sinceMs + afterMs - Date.now());
+      // A little after the check that may end it, not at the same moment.
+      const waitMs = Math.max(0, blindness.sinceMs + afterMs + settings.checkIntervalMs / 20 - Date.now());
       const over = () => standing.get(name) !== blindness;
       if (await condition(over, waitMs)) return;
       // A condition stands on for three good checks: one bad scrape, seen well since, must wake nobody.
       for (let asked = 0; asked < asksAtMost && !(await isBlindNow(name)); asked += 1)
         if (await condition(over, settings.checkIntervalMs)) return;
       if (over()) return;
-      const text = `Blind for ${shortDuration(Date.now() - blindness.sinceMs)}: ${blindness.reason}. Nothing is rolled back for want of data.`;
+      const text = `Blind for ${shortDuration(wholeChecks(Date.now() - blindness.sinceMs))}: ${blindness.reason}. Nothing is rolled back for want of data.`;
       teller.tell(whom, { severity, title: 'Monitoring is blind', text });
     }
+  }
+
+  /** People count in checks, not in the moment that this wakes. */
+  function wholeChecks(ms: number): number {
+    return Math.round(ms / settings.checkIntervalMs) * settings.checkIntervalMs;
   }
 
   /** Where the store does not say, it is. */

@@ -350,8 +350,9 @@ function createMonitor(input: MonitorInput) {
   /** The watch itself failed: never a failed monitor, but a stretch that nobody observed. */
   async function unobserved(error: Error): Promise<null> {
     const reason = error.cause instanceof Error ? error.cause.message : error.message;
-    blind.began('blind:watch', `unobserved since ${clockTime(Date.now())}: ${reason}`, Date.now());
-    journal.note('blind', `Unobserved: ${reason}`);
+    const sinceMs = (await questions.lastLook(input.key).catch(() => null)) ?? Date.now();
+    blind.began('blind:watch', `unobserved since ${clockTime(sinceMs)}: ${reason}`, sinceMs);
+    journal.note('blind', `Unobserved since ${clockTime(sinceMs)}: ${reason}`);
     await condition(() => inbox.urgent(), settings.checkIntervalMs * 5);
     return null;
   }

@@ -3,6 +3,7 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
+import { timeout } from 'hono/timeout';
 import type { Catalog } from '../../activities/dependencies.ts';
 import { productName } from '../../domain/identity.ts';
 import { defaultPolicy, type StatisticsPolicy } from '../../domain/policy.ts';
@@ -13,6 +14,9 @@ import { addCommandRoutes } from './command-routes.ts';
 import { addDeploymentRoutes } from './deployment-routes.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
 import { plain, statisticsQuery, statistics as statisticsSchema } from './schemas.ts';
+
+/** A question to the store takes no longer. */
+const readingMs = 5_000;
 
 /** The HTTP API: reports from pipelines, commands from people, everything else read from the store. */
 export function createApp(options: AppOptions): App {
@@ -39,6 +43,11 @@ export function createApp(options: AppOptions): App {
     }
     await next();
   });
+  // A store that hangs: a page and a pipeline are told to try again.
+  app.get(
+    '/v1/*',
+    timeout(readingMs, () => new HTTPException(503, { message: 'unavailable, try again' })),
+  );
   app.onError((error, context) => {
     if (error instanceof ApiError) return context.json({ error: error.message }, error.status);
     // Hono's own: the body is not JSON.

@@ -601,6 +601,7 @@ describe('while the store is down', { timeout: 60_000 }, () => {
       expect({ how, status }).toEqual({ how, status: 503 });
       expect(body.error).toMatch(/^unavailable, try again: /);
     }
+    await expect(client.status({ product })).rejects.toThrow('unavailable, try again');
     world.setup.brokenStore = false;
     expect((await post('/v1/deployments', report)).body).toMatchObject({
       deployment: { deployment: 'build-1', status: 'watching' },

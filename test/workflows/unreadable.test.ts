@@ -74,7 +74,7 @@ describe('what cannot be read', () => {
       await world.until('a check', () => hung.length === failed);
       await failForGood(handle.workflowId);
       await world.until('unobserved', async () =>
-        (await handle.query(statusQuery)).details.includes('Unobserved: the host is gone'),
+        (await handle.query(statusQuery)).details.includes(': the host is gone'),
       );
     }
     world.service.metrics.measure = measure;
