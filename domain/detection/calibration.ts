@@ -69,8 +69,8 @@ const errorClasses: readonly StartClass[] = [
   ]),
   classOf(30, 120, false, [
     [30, 25, 0.01, 0, 0.05, 4, 0.01],
-    [10, 6, 0.2, 0, 0.3, 7],
-    [5, 3, 0.65, 1, 0.3, 9],
+    [10, 6, 0.2, 0, 0.25, 7],
+    [5, 3, 0.65, 1, 0.2, 9],
     [3, 2, 0.88, 2, 0.1, 14],
   ]),
   classOf(60, 240, true, [
@@ -90,7 +90,7 @@ const errorClasses: readonly StartClass[] = [
 const latencyClasses: readonly StartClass[] = [
   classOf(4, 40, false, [
     [3, 2.2, 0.31, 0, 0.3, 4],
-    [2, 1.6, 0.56, 1, 0.7, 4],
+    [2, 1.6, 0.56, 1, 0.6, 4],
     [1.5, 1.5, 0.68, 2, 0.4, 6],
   ]),
   classOf(10, 60, false, [

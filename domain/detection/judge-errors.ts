@@ -60,7 +60,12 @@ export function judgeErrors(found: Case): Verdict {
   const { minimumRequests } = policy.monitoring;
   if (sum.requests < minimumRequests && (excursion?.requests ?? 0) < 10 * minimumRequests)
     return say('inconclusive', `; only ${sum.requests} requests, ${minimumRequests} needed`);
-  if (!held && path !== undefined && excursion !== undefined && stillFailing(signals.recent)) {
+  if (
+    !held &&
+    path !== undefined &&
+    excursion !== undefined &&
+    stillFailing(signals.recent, ratioOf(excursion))
+  ) {
     const sinceMs = deployedAtMs + (excursion.since ?? at) * unitMs;
     const since = `, for ${shortDuration(nowMs - sinceMs)} since ${clockTime(sinceMs)}: ${shortNumber(ratioOf(excursion))} × over all of it${quiet}; ${chanceSentence(path, calibration.habits)}`;
     return say('breach', since, { sinceMs, chance: path.chance });

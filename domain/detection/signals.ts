@@ -165,9 +165,9 @@ export function errorWarmUp(age: number): number {
   return 1 + 4 * Math.exp(-Math.max(0, age) / 4);
 }
 
-/** And is slower: up to two and a half times, decaying over sixteen warm-ups. */
+/** And is slower: up to two and a half times, decaying over fourteen warm-ups. */
 export function latencyWarmUp(age: number): number {
-  return 1 + 1.5 * Math.exp(-Math.max(0, age) / 16);
+  return 1 + 1.5 * Math.exp(-Math.max(0, age) / 14);
 }
 
 /** A warm-up may be worse than assumed. */
@@ -210,7 +210,11 @@ export function alarming(
 }
 
 /** Still bad: the newest checks that together expect a few errors under the trigger. */
-export function stillFailing(recent: readonly Recent[]): boolean {
+export function stillFailing(recent: readonly Recent[], ratio: number): boolean {
+  const newest = recent.at(-1);
+  // A check that would show many errors if it went on like that, and shows hardly any: it has just ended.
+  const wouldShow = ratio * (newest?.usualErrors ?? 0);
+  if (newest !== undefined && wouldShow >= 5 && newest.errors < 0.2 * wouldShow) return false;
   let errors = 0;
   let usual = 0;
   for (let i = recent.length - 1, checks = 1; i >= 0; i -= 1, checks += 1) {
