@@ -24,6 +24,8 @@ export interface WatchInput {
   readonly deployedAtMs: number;
   readonly segmentEndMs: number;
   readonly reported: Reported;
+  /** The deployment's watch is over: what is found is told and recorded, never acted on. */
+  readonly standby?: boolean;
 }
 
 /** Why an automatic rollback may not follow a breach, or `null` when it may. */
@@ -164,6 +166,7 @@ async function loadState(
 }
 
 function obstacle(input: WatchInput, setup: ProductSetup, pausedBy: string | null): Obstacle {
+  if (input.standby === true) return 'the watch of this deployment is over';
   if (input.origin === 'rollback')
     return 'this release was restored by a rollback; there is no rollback of a rollback';
   if (!setup.policy.enabled)

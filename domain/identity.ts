@@ -27,6 +27,11 @@ export function monitorWorkflowId(key: DeploymentKey): string {
   return `monitor/${key.product}/${key.environment}/${key.deployment}`;
 }
 
+/** The watch without action that follows a monitor. */
+export function standbyWorkflowId({ product, environment, deployment }: DeploymentKey): string {
+  return `standby/${product}/${environment}/${deployment}`;
+}
+
 export function rollbackWorkflowId(key: ProductKey): string {
   return `rollback/${key.product}/${key.environment}`;
 }

@@ -29,6 +29,9 @@ export interface StaleWatch extends DeploymentKey {
   readonly silentMs: number;
 }
 
+const dayMs = 24 * 3_600_000;
+const keptMs = 30 * dayMs;
+const pruneEveryMs = dayMs;
 const heldByHandMs = 15 * 60_000;
 
 /** How many check intervals a watched deployment may be silent. */
@@ -38,6 +41,7 @@ const intervalsAllowed = 3;
 export function createSweep(options: SweepOptions) {
   const { store, catalog, connection, namespace } = options;
   const now = options.now ?? Date.now;
+  let prunedAtMs = 0;
 
   return { sweep, staleWatches, rollbackStatus };
 
@@ -51,6 +55,7 @@ export function createSweep(options: SweepOptions) {
     const stale = await staleWatches();
     for (const watch of stale) found.push(await tellStale(watch));
     if (stale.length === 0) await callWatchdog();
+    await forgetOldSamples();
     return found;
   }
 
@@ -177,6 +182,13 @@ export function createSweep(options: SweepOptions) {
       );
       if (sent) await store.notices.markSent(messageKey, channel.name, now());
     }
+  }
+
+  /** Standby goes on for ever; a month is more than any comparison looks back. */
+  async function forgetOldSamples(): Promise<void> {
+    if (now() - prunedAtMs < pruneEveryMs) return;
+    prunedAtMs = now();
+    await store.watches.prune(now() - keptMs);
   }
 
   async function callWatchdog(): Promise<void> {

@@ -14,7 +14,7 @@ import type { MonitoredDeployment, MonitorSettings } from '../activities/monitor
 import type { WatchResult } from '../activities/watch.ts';
 import type { Edge } from '../domain/conditions.ts';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
-import { productName, rollbackWorkflowId } from '../domain/identity.ts';
+import { productName, rollbackWorkflowId, standbyWorkflowId } from '../domain/identity.ts';
 import { controlQueue } from '../domain/queues.ts';
 import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
 import { clockTime } from '../domain/timeline.ts';
@@ -31,6 +31,7 @@ import {
 import { receiveMonitorMessages } from './monitor-inbox.ts';
 import { createPresence } from './presence.ts';
 import type { rollback } from './rollback.ts';
+import type { standby } from './standby.ts';
 import { workflowMemo } from './start-options.ts';
 import { createTeller } from './teller.ts';
 import { watchStranger } from './watch-stranger.ts';
@@ -383,10 +384,25 @@ function createMonitor(input: MonitorInput) {
     journal.note('outcome', `${releaseNames(input.services)}: ${outcome} (${reason})`);
     // A cancelled monitor must not speak for the rollback that goes on without it.
     const recorded = rollingBack ? outcome : await records.endMonitor(input.key, outcome, reason);
+    if (recorded === 'healthy' || recorded === 'unobserved') await startStandby();
     await teller.settled(600_000);
     await journal.flushed(60_000);
     await condition(allHandlersFinished);
     return { outcome: recorded, reason };
+  }
+
+  /** It outlives its monitor; where it runs already, all is well. */
+  async function startStandby(): Promise<void> {
+    const { key, services, deployedAtMs, searchAttributes } = input;
+    const { watchQueue, checkIntervalMs, segmentMs } = settings;
+    const args = { key, services, deployedAtMs, searchAttributes, watchQueue, checkIntervalMs, segmentMs };
+    await startChild<typeof standby>('standby', {
+      workflowId: standbyWorkflowId(key),
+      taskQueue: controlQueue,
+      args: [args],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      ...workflowMemo('standby', input),
+    }).catch(() => undefined);
   }
 
   async function continueWhenLong(): Promise<void> {

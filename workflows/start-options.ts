@@ -9,9 +9,14 @@ interface Started {
 }
 
 /** How a workflow introduces itself in the Temporal Web UI: static summary, memo and search attributes. */
-export function workflowMemo(kind: 'monitor' | 'rollback' | 'post-mortem', started: Started) {
+export function workflowMemo(kind: 'monitor' | 'rollback' | 'post-mortem' | 'standby', started: Started) {
   const release = releaseNames(started.services);
-  const verb = { monitor: 'Watching', rollback: 'Rolling back', 'post-mortem': 'Post-mortem of' }[kind];
+  const verb = {
+    monitor: 'Watching',
+    rollback: 'Rolling back',
+    'post-mortem': 'Post-mortem of',
+    standby: 'On standby:',
+  }[kind];
   return {
     staticSummary: `${verb} ${productName(started.key)} ${release}`,
     memo: {

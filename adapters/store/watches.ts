@@ -29,6 +29,8 @@ export interface WatchRecords {
     service: ProductKey & { readonly service: string },
     range: { sinceMs: number; untilMs: number },
   ): Promise<Sample[]>;
+  /** Forgets samples older than this; what was learned of them stays in the watches. Returns how many. */
+  prune(beforeMs: number): Promise<number>;
   /** When each watched deployment was last looked at, milliseconds since the epoch. */
   lastLooks(): Promise<(DeploymentKey & { atMs: number | null })[]>;
 }
@@ -82,6 +84,14 @@ export function createWatchRecords(db: Kysely<Database>, run: Run): WatchRecords
           .orderBy('ticks.at_ms')
           .execute();
         return rows.map((row) => JSON.parse(row.document) as Sample);
+      }),
+    prune: (beforeMs) =>
+      run(async () => {
+        const { numDeletedRows } = await db
+          .deleteFrom('ticks')
+          .where('at_ms', '<', beforeMs)
+          .executeTakeFirst();
+        return Number(numDeletedRows);
       }),
     lastLooks: () =>
       run(async () => {

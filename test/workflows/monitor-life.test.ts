@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { monitorWorkflowId } from '../../domain/identity.ts';
+import { monitorWorkflowId, standbyWorkflowId } from '../../domain/identity.ts';
 import { pauseSignal, resumeSignal, statusQuery, supersededSignal } from '../../workflows/messages.ts';
 import { createWorld, hourMs, minuteMs, product, type World } from '../support/harness.ts';
 
@@ -168,6 +168,38 @@ describe('the life of a monitor', () => {
     await world.pass(20 * minuteMs);
     expect((await world.timeline()).join('\n')).toContain('blind:store has ended');
     expect((await handle.describe()).status.name).toBe('RUNNING');
+  });
+});
+
+describe('after its watch', () => {
+  it('a release is looked at on standby until the next deployment, which then has a yesterday', async () => {
+    const world = await createWorld((policy) => ({
+      ...policy,
+      monitoring: { ...policy.monitoring, watchMs: 2 * hourMs },
+    }));
+    try {
+      await world.haveGood('v1');
+      world.service.script('v2', (ms) => (ms > 4 * hourMs && ms < 5 * hourMs ? { healthy: false } : {}));
+      const { key, handle } = await world.deploy('v2');
+      expect(await handle.result()).toMatchObject({ outcome: 'healthy' });
+      const standby = world.environment.client.workflow.getHandle(standbyWorkflowId(key));
+      await world.pass(7 * hourMs);
+      expect((await standby.describe()).status.name).toBe('RUNNING');
+      expect(world.service.calls).toEqual([]);
+      expect(world.told.map(({ title }) => title)).toContain('Sick after its watch: shop');
+      const service = { product: 'shop', environment: 'production', service: 'web' };
+      const untilMs = await world.now();
+      const samples = await world.store.watches.history(service, { sinceMs: 0, untilMs });
+      expect(samples.length).toBeGreaterThan(8.5 * 60);
+      const next = await world.deploy('v3');
+      expect(await standby.result()).toContain('superseded by deploy-v3');
+      await world.pass(2 * minuteMs);
+      const watch = await world.store.watches.read(next.key);
+      expect(watch?.services[0]?.calibration?.habits).toMatchObject({ label: 'v2 at this hour' });
+      expect(watch?.services[0]?.calibration?.habits.days).toBeGreaterThan(0.3);
+    } finally {
+      await world.end();
+    }
   });
 });
 

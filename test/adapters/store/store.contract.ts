@@ -419,6 +419,28 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         expect(found.map(({ sample }) => sample.tick)).toEqual([2_000, 3_000]);
       });
 
+      it('gives a service’s life over all deployments, without what was rolled back, gaps, blind and extra ticks', async () => {
+        for (const name of ['first', 'second', 'bad']) await store.deployments.register(aDeployment(name));
+        await store.deployments.end({ ...shop, deployment: 'bad' }, 'rolled_back', 'sick', 9_000);
+        const at = (name: string, tick: ReturnType<typeof aTick>) =>
+          store.watches.record({ ...shop, deployment: name }, aWatch(tick.sample.tick), [tick]);
+        await at('second', aTick(3_000));
+        await at('first', aTick(1_000));
+        await at('first', { ...aTick(2_000), kind: 'blind' });
+        await at('bad', aTick(4_000));
+        await at('second', { ...aTick(5_000), sample: { ...aTick(5_000).sample, regular: false } });
+        const life = await store.watches.history({ ...shop, service: 'web' }, { sinceMs: 0, untilMs: 1e9 });
+        expect(life.map(({ tick }) => tick)).toEqual([1_000, 3_000]);
+      });
+
+      it('forgets what is older than it is told', async () => {
+        for (const n of [1, 2, 3]) await store.watches.record(key, aWatch(n), [aTick(n * 1_000)]);
+        expect(await store.watches.prune(2_500)).toBe(2);
+        const left = await store.watches.samples(key, { sinceMs: 0, untilMs: 1e9 });
+        expect(left.map(({ sample }) => sample.tick)).toEqual([3_000]);
+        expect(await store.watches.read(key)).toMatchObject({ lastTickMs: 3 });
+      });
+
       it('says when each watched deployment was looked at, and nothing of ended ones', async () => {
         await store.deployments.register(aDeployment('first'));
         await store.deployments.register(aDeployment('other', { product: 'blog' }));
