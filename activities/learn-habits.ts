@@ -1,3 +1,4 @@
+import { ofProduct } from '../adapters/store/deployments.ts';
 import type { Store } from '../adapters/store/store.ts';
 import { type Calibration, calibrate, effectSizes } from '../domain/detection/calibration.ts';
 import { learnHabits, type Minute, type PeerMinute } from '../domain/detection/habits.ts';
@@ -5,7 +6,7 @@ import { latencyOf } from '../domain/detection/judge.ts';
 import { addHistograms } from '../domain/histogram.ts';
 import type { ProductKey } from '../domain/identity.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { Sample } from '../domain/sample.ts';
+import { checkFailed, type Sample } from '../domain/sample.ts';
 
 const dayMs = 24 * 3_600_000;
 /** How far back a service's life is looked at. */
@@ -32,7 +33,23 @@ export async function learnFromStore(
   if (samples.length < leastChecks || samples.every(({ requests }) => requests === 0)) return null;
   const peers = await peerHistory(store, learning.neighbours, range, policy);
   const minutes = samples.map((sample) => minuteOf(sample, policy, peers(sample.atMs, sample.durationMs)));
-  return calibrate(learnHabits(minutes, effectSizes(policy), learning.label), policy);
+  return calibrate(
+    learnHabits(minutes, effectSizes(policy), learning.label, await startsIn(store, learning, range)),
+    policy,
+  );
+}
+
+/** When its deployments that went well were made; a restored release starts as any other does. */
+async function startsIn(
+  store: Store,
+  learning: Learning,
+  range: { readonly sinceMs: number; readonly untilMs: number },
+): Promise<number[]> {
+  const deployments = await store.deployments.list(ofProduct(learning, 50));
+  return deployments
+    .filter(({ deployedAtMs: at }) => at > range.sinceMs && at < range.untilMs)
+    .filter(({ outcome }) => outcome !== 'rolled_back' && outcome !== 'needs_attention')
+    .map(({ deployedAtMs }) => deployedAtMs);
 }
 
 /** What untouched neighbours measured in their newest check; `null`: there are none, or they were not looked at lately. */
@@ -113,6 +130,7 @@ function minuteOf(sample: Sample, policy: Policy, peers: PeerMinute | null): Min
     latencyMs: latencyOf(sample, policy),
     memoryPercent,
     dbConnectionErrors,
+    failedHealthChecks: checkFailed(sample.probes) ? 1 : 0,
     peers,
   };
 }

@@ -88,14 +88,14 @@ const errorClasses: readonly StartClass[] = [
 ];
 
 const latencyClasses: readonly StartClass[] = [
-  classOf(4, 40, false, [
+  classOf(5, 40, false, [
     [3, 2.2, 0.31, 0, 0.3, 4],
     [2, 1.6, 0.56, 1, 0.6, 4],
     [1.5, 1.5, 0.68, 2, 0.4, 6],
   ]),
-  classOf(10, 60, false, [
+  classOf(14, 60, false, [
     [3, 2.2, 0.31, 0, 0.15, 5],
-    [2, 1.6, 0.56, 1, 0.4, 6],
+    [2, 1.6, 0.56, 1, 0.5, 6],
     [1.5, 1.5, 0.68, 2, 0.2, 9],
   ]),
   classOf(30, 120, false, [
@@ -134,6 +134,7 @@ export function effectSizes(policy: Policy): EffectSizes {
     latencyMultiplier,
     errorUnitMs: errorUnitMs(policy),
     latencyUnitMs: latencyUnitMs(policy),
+    warmUpMs: Math.max(1, policy.monitoring.warmUpMs),
   };
 }
 

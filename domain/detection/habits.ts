@@ -7,6 +7,7 @@ import {
   ratioOf,
 } from './excursion.ts';
 import { binOf, flatSeason, type Season, seasonAt, seasonBins } from './season.ts';
+import { lastingWarmUps, learnWarmUp, type WarmUp } from './warm-up.ts';
 
 /** What one check measured, as the judge sees it. */
 export interface Minute {
@@ -19,6 +20,8 @@ export interface Minute {
   readonly latencyMs: number | null;
   readonly memoryPercent: number | null;
   readonly dbConnectionErrors: number | null;
+  /** Failed health checks of the check's time; absent: not known. */
+  readonly failedHealthChecks?: number;
   /** Untouched neighbours, summed. */
   readonly peers: PeerMinute | null;
 }
@@ -72,7 +75,11 @@ export interface Habits {
   readonly memory: MemoryHabits | null;
   /** The 99.9 % quantile of connection errors in two checks. */
   readonly dbErrors: number | null;
+  /** The most health checks that failed within five checks in a row; 0 where that is not known. */
+  readonly failedHealthChecks: number;
   readonly peers: PeerHabits | null;
+  /** How its earlier deployments started; `null`: none is in the history, and an assumption must do. */
+  readonly warmUp: WarmUp | null;
 }
 
 export type PeerHabits = Pick<Habits, 'errors' | 'latency'>;
@@ -85,9 +92,12 @@ export interface EffectSizes {
   /** The judge's minute for each, milliseconds. */
   readonly errorUnitMs: number;
   readonly latencyUnitMs: number;
+  readonly warmUpMs: number;
 }
 
 const minuteMs = 60_000;
+/** A day without an error promises no second one: nothing is held against a release below one error in some seventeen thousand requests. */
+const leastShare = 0.00006;
 /** So many errors of the whole day stand beside each half hour's own. */
 const shrinkErrors = 8;
 const recentMinutes = 120;
@@ -100,25 +110,50 @@ const leastSlowVariance = 0.06;
  * Learns from the minutes before a deployment, oldest first. Excursions are counted with the judge's own CUSUM, so that what
  * the judge would have seen yesterday is what it expects of today.
  */
-export function learnHabits(history: readonly Minute[], effects: EffectSizes, label: string): Habits {
+export function learnHabits(
+  history: readonly Minute[],
+  effects: EffectSizes,
+  label: string,
+  starts: readonly number[] = [],
+): Habits {
   const observed = history.filter((minute) => minute.durationMs > 0);
   const units = observed.reduce((sum, minute) => sum + minute.durationMs, 0) / effects.errorUnitMs;
   const traffic = trafficSeason(observed);
+  const settled = settledOf(observed, starts, effects.warmUpMs);
+  const errors = errorHabits(settled, effects);
+  const latency = latencyHabits(settled, effects);
   const peers = observed.every((minute) => minute.peers === null)
     ? null
     : observed.flatMap((minute): Minute[] => (minute.peers === null ? [] : [{ ...minute, ...minute.peers }]));
   return {
     days: units / 1440,
     label,
-    errors: errorHabits(observed, effects),
-    latency: latencyHabits(observed, effects),
+    errors,
+    latency,
     traffic,
     trafficLevel: levelOf(observed.slice(-60), traffic),
     memory: memoryHabits(observed),
     dbErrors: dbHabits(observed),
+    failedHealthChecks: healthHabits(observed),
     peers:
       peers === null ? null : { errors: errorHabits(peers, effects), latency: latencyHabits(peers, effects) },
+    warmUp: learnWarmUp(observed, starts, effects.warmUpMs, {
+      errors: (minute) => minute.requests * seasonAt(errors.share, minute.atMs - minute.durationMs / 2),
+      latencyMs: (minute) =>
+        latency === null ? null : Math.exp(seasonAt(latency.level, minute.atMs - minute.durationMs / 2)),
+    }),
   };
+}
+
+/** Without the starts of deployments, where that leaves something: a slow start of yesterday is no habit of this hour. */
+function settledOf(
+  history: readonly Minute[],
+  starts: readonly number[],
+  warmUpMs: number,
+): readonly Minute[] {
+  const endOf = (start: number) => start + lastingWarmUps * warmUpMs;
+  const settled = history.filter(({ atMs }) => !starts.some((start) => atMs > start && atMs <= endOf(start)));
+  return 2 * settled.length >= history.length ? settled : history;
 }
 
 /** Without a history: one reference's sums, the same at every hour, and no claim about transients. */
@@ -131,7 +166,7 @@ export function habitsOfReference(reference: {
 }): Habits {
   const { label, requests, errors, durationMs, latencyMs } = reference;
   // Little evidence, wide bounds: five lucky minutes without an error are no rate of zero.
-  const share = (errors + Math.sqrt(errors) + 0.5) / Math.max(1, requests);
+  const share = Math.max(leastShare, (errors + Math.sqrt(errors) + 0.5) / Math.max(1, requests));
   const minutes = Math.max(1, durationMs / minuteMs);
   return {
     days: 0,
@@ -151,7 +186,9 @@ export function habitsOfReference(reference: {
     trafficLevel: 1,
     memory: null,
     dbErrors: null,
+    failedHealthChecks: 0,
     peers: null,
+    warmUp: null,
   };
 }
 
@@ -191,14 +228,14 @@ function errorHabits(history: readonly Minute[], effects: EffectSizes): ErrorHab
     allRequests += minute.requests;
     allErrors += minute.errors;
   }
-  const overall = (allErrors + 0.5) / (allRequests + 100);
+  const overall = Math.max(leastShare, (allErrors + 0.5) / (allRequests + 100));
   for (const minute of history) {
     const bin = binOf(minute.atMs - minute.durationMs / 2);
     requests[bin] = (requests[bin] ?? 0) + minute.requests;
     // Yesterday's worst minutes are not today's usual ones.
     errors[bin] = (errors[bin] ?? 0) + Math.min(minute.errors, 3 * overall * minute.requests + 3);
   }
-  const usual = (sum(errors) + 0.5) / (allRequests + 100);
+  const usual = Math.max(leastShare, (sum(errors) + 0.5) / (allRequests + 100));
   const share = shrunkSeason(requests, errors, usual);
   const recent = history.slice(-recentMinutes);
   const expectedOf = (minute: Minute) =>
@@ -398,6 +435,14 @@ function memoryHabits(history: readonly Minute[]): MemoryHabits | null {
   for (let i = 4; i < floors.length; i++)
     steepest = Math.max(steepest, (floors[i] as number) - (floors[i - 4] as number));
   return { highestFloor: Math.max(...floors), highest: values.reduce((a, b) => Math.max(a, b), 0), steepest };
+}
+
+/** Without the worst hundredth: one outage of yesterday must not hide today's. */
+function healthHabits(history: readonly Minute[]): number {
+  const failed = history.map((minute) => minute.failedHealthChecks ?? 0);
+  const sums = failed.slice(4).map((_, i) => sum(failed.slice(i, i + 5)));
+  sums.sort((a, b) => a - b);
+  return sums[Math.floor(0.99 * (sums.length - 1))] ?? 0;
 }
 
 function dbHabits(history: readonly Minute[]): number | null {

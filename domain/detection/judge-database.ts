@@ -1,4 +1,5 @@
 import type { Case } from './judge.ts';
+import { externalSentence } from './sentences.ts';
 import { errorUnitMs } from './units.ts';
 import type { Verdict } from './verdict.ts';
 import { judgeDatabase as judgeDatabaseWindow } from './window/database.ts';
@@ -16,9 +17,11 @@ export function judgeDatabase(found: Case): Verdict {
   const needed = at <= dbChecks.soonMinutes ? dbChecks.soon : dbChecks.later;
   const { dbRun, heldUntil, outside } = state.signals;
   if (at <= heldUntil.errors) {
-    const why = outside.errors ?? 'something outside has just passed';
-    return { ...plain, state: 'external', reason: `${plain.reason}; ${why}` };
+    return { ...plain, state: 'external', reason: `${plain.reason}; ${externalSentence(outside.errors)}` };
   }
+  const usual = calibration.habits.dbErrors;
+  if (dbRun === 0 && usual !== null)
+    return { ...plain, state: 'healthy', reason: `${plain.reason}; ${usual} before this release, too` };
   if (dbRun >= needed) return { ...plain, reason: `${plain.reason}, in ${dbRun} checks in a row` };
   return { ...plain, state: 'suspect', reason: `${plain.reason}; in ${dbRun} of ${needed} checks in a row` };
 }

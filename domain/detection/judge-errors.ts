@@ -1,11 +1,10 @@
-import { clockTime } from '../timeline.ts';
 import { type Excursion, noExcursion, type Path, progressOf, ratioOf } from './excursion.ts';
 import type { Case } from './judge.ts';
 import { seasonAt } from './season.ts';
-import { chanceSentence } from './sentences.ts';
-import { alarming, stillFailing } from './signals.ts';
+import { chanceSentence, durationSentence, externalSentence, neighboursSentence } from './sentences.ts';
+import { alarming, errorWarmUp, stillFailing } from './signals.ts';
 import { errorUnitMs } from './units.ts';
-import { shortDuration, shortNumber, type Verdict } from './verdict.ts';
+import { shortNumber, type Verdict } from './verdict.ts';
 import { outageIn } from './window/error-rate.ts';
 import { type Evidence, type RegularSample, samplesWithin, total } from './window/evidence.ts';
 
@@ -45,8 +44,11 @@ export function judgeErrors(found: Case): Verdict {
   const seenMs = recent.reduce((total_, check) => total_ + check.minutes, 0) * unitMs;
   const baseline = perMinute(usual, seenMs);
   const threshold = rule.multiplier * baseline;
-  const times = baseline > 0 ? `${shortNumber(current / baseline)} × ` : '';
-  const numbers = `error rate ${shortNumber(current)}/min, ${times}the ${shortNumber(baseline)}/min of ${calibration.habits.label} at this traffic (${shortNumber(perMinute(sum.requests, sum.durationMs))} requests/min)`;
+  const times = baseline > 0 ? `${shortNumber(current / baseline)} ×` : 'against';
+  const starting = (atMs: number) =>
+    errorWarmUp((atMs - deployedAtMs) / Math.max(1, policy.monitoring.warmUpMs)) > 1.1;
+  const label = `${calibration.habits.label}${starting(nowMs) ? ', just started,' : ''}`;
+  const numbers = `error rate ${shortNumber(current)}/min, ${times} the ${shortNumber(baseline)}/min of ${label} at this traffic (${shortNumber(perMinute(sum.requests, sum.durationMs))} requests/min)`;
   const say = (state_: Verdict['state'], more = '', extra: Partial<Verdict> = {}) => ({
     ...verdict(state_, baseline, current, threshold, `${numbers}${more}`),
     ...extra,
@@ -55,7 +57,6 @@ export function judgeErrors(found: Case): Verdict {
   const which = alarming(signals.errors, paths, { excess: leastExcess });
   const path = paths[which];
   const excursion = signals.errors[which];
-  const quiet = calibration.habits.peers === null ? '' : '; neighbours unchanged';
   // So few requests a window are no evidence; over hours they become some.
   const { minimumRequests } = policy.monitoring;
   if (sum.requests < minimumRequests && (excursion?.requests ?? 0) < 10 * minimumRequests)
@@ -67,15 +68,15 @@ export function judgeErrors(found: Case): Verdict {
     stillFailing(signals.recent, ratioOf(excursion))
   ) {
     const sinceMs = deployedAtMs + (excursion.since ?? at) * unitMs;
-    const since = `, for ${shortDuration(nowMs - sinceMs)} since ${clockTime(sinceMs)}: ${shortNumber(ratioOf(excursion))} × over all of it${quiet}; ${chanceSentence(path, calibration.habits)}`;
+    const overall = `${shortNumber(ratioOf(excursion))} ×`;
+    const all = overall === times ? '' : `, ${overall} over all of it`;
+    const excused = sinceMs > deployedAtMs && starting(sinceMs);
+    const since = `; bad for ${durationSentence(sinceMs, nowMs, excused)}${all}${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`;
     return say('breach', since, { sinceMs, chance: path.chance });
   }
   const [progress, nearest] = furthest(signals.errors, paths);
   if (held && current > threshold && sum.errors - usual >= leastExcess) {
-    return say(
-      'external',
-      `; ${signals.outside.errors ?? 'something outside has just passed'}: it does not look like the release`,
-    );
+    return say('external', `; ${externalSentence(signals.outside.errors)}`);
   }
   if (nearest !== null && progress >= 0.25 && current > threshold)
     return say('suspect', `; ${Math.round(100 * Math.min(progress, 0.99))} % of the evidence needed`);

@@ -4,6 +4,8 @@ import { judgeHealthCheck } from './window/health-check.ts';
 
 /** A restart fails for less than a minute; a check that comes and goes is a crash loop only in the third minute. */
 const mostFailed = 0.75;
+/** Checks that always failed now and then must fail more often than that. */
+const leastTimesUsual = 1.25;
 
 /**
  * More failed checks than allowed, the last one failing, spread over at least two minutes in which most failed, or three: one bad
@@ -25,6 +27,13 @@ export function judgeHealth(found: Case): Verdict {
   const failing = [...minutes.values()].filter(({ failed }) => failed > 0);
   const failed = failing.reduce((sum, minute) => sum + minute.failed, 0);
   const all = failing.reduce((sum, minute) => sum + minute.all, 0);
+  const usual = found.calibration?.habits.failedHealthChecks ?? 0;
+  if (usual > 0 && failed <= leastTimesUsual * usual + 2)
+    return {
+      ...plain,
+      state: 'suspect',
+      reason: `${plain.reason}; up to ${usual} failed before this release, too`,
+    };
   if (failing.length >= 3 || (failing.length >= 2 && failed >= mostFailed * all)) return plain;
   return { ...plain, state: 'suspect', reason: `${plain.reason}; not for two minutes yet` };
 }

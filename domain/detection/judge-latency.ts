@@ -1,13 +1,12 @@
 import { quantileMs } from '../histogram.ts';
 import { latencyQuantile } from '../policy.ts';
-import { clockTime } from '../timeline.ts';
 import { noExcursion, progressOf } from './excursion.ts';
 import type { Case } from './judge.ts';
 import { seasonAt } from './season.ts';
-import { chanceSentence } from './sentences.ts';
-import { alarming, stillSlow } from './signals.ts';
+import { chanceSentence, durationSentence, externalSentence, neighboursSentence } from './sentences.ts';
+import { alarming, latencyWarmUp, stillSlow } from './signals.ts';
 import { latencyUnitMs } from './units.ts';
-import { shortDuration, shortNumber, type Verdict } from './verdict.ts';
+import { shortNumber, type Verdict } from './verdict.ts';
 import { type RegularSample, samplesWithin, total } from './window/evidence.ts';
 
 /** The percentile over the window against the service's own normal life at this hour. */
@@ -36,13 +35,14 @@ export function judgeLatency(found: Case): Verdict {
   const excursion = signals.latency[which];
   if (!held && path !== undefined && excursion !== undefined && stillSlow(signals.recent)) {
     const sinceMs = deployedAtMs + (excursion.since ?? at) * unitMs;
-    const quiet = calibration.habits.peers === null ? '' : '; neighbours unchanged';
-    const reason = `${numbers}, for ${shortDuration(nowMs - sinceMs)} since ${clockTime(sinceMs)}${quiet}; ${chanceSentence(path, calibration.habits)}`;
+    const age = (sinceMs - deployedAtMs) / Math.max(1, policy.monitoring.warmUpMs);
+    const excused = age > 0 && latencyWarmUp(age) > 1.1;
+    const reason = `${numbers}; slow for ${durationSentence(sinceMs, nowMs, excused)}${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`;
     return { ...verdict('breach', baseline, current, threshold, reason), sinceMs, chance: path.chance };
   }
   if (!(current > threshold)) return verdict('healthy', baseline, current, threshold, numbers);
   if (held) {
-    const reason = `${numbers}; ${signals.outside.latency ?? 'something outside has just passed'}: it does not look like the release`;
+    const reason = `${numbers}; ${externalSentence(signals.outside.latency)}`;
     return verdict('external', baseline, current, threshold, reason);
   }
   const progress = calibration.latencyPaths.reduce(

@@ -1,7 +1,7 @@
 import type { Case } from './judge.ts';
-import { leakForecast, leakHorizonHours } from './memory-trend.ts';
+import { leakForecast, leakHorizonHours, leakLimit } from './memory-trend.ts';
 import { memoryFloorMs } from './units.ts';
-import { shortNumber, type Verdict } from './verdict.ts';
+import { shortDuration, shortNumber, type Verdict } from './verdict.ts';
 import { judgeMemory as judgeMemoryWindow } from './window/memory.ts';
 
 /** Above the threshold in three checks in a row, and above what the service always used; or a leak that will get there. */
@@ -29,6 +29,6 @@ export function judgeMemory(found: Case): Verdict {
   return {
     ...plain,
     state: 'breach',
-    reason: `memory leak: after each collection ${shortNumber(floors.at(-1) ?? 0)} % of its limit is left${before}, growing by ${shortNumber(growth)} points an hour; ${shortNumber(thresholdPercent)} % in ${shortNumber(hours * spanHours)} h`,
+    reason: `memory leak: its lowest in ${shortDuration(memoryFloorMs(policy))} is ${shortNumber(floors.at(-1) ?? 0)} % of its limit${before}, growing by ${shortNumber(growth)} points an hour; ${shortNumber(leakLimit(habits, thresholdPercent))} % in ${shortNumber(hours * spanHours)} h`,
   };
 }

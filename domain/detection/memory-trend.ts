@@ -7,11 +7,16 @@ export interface MemoryState {
   readonly floor: number | null;
   /** When the half hour under way began, half hours since the deployment. */
   readonly since: number | null;
+  /** The newest check, half hours since the deployment. */
+  readonly last: number | null;
   /** Checks in a row above the threshold. */
   readonly above: number;
 }
 
-export const newMemoryState: MemoryState = { floors: [], floor: null, since: null, above: 0 };
+export const newMemoryState: MemoryState = { floors: [], floor: null, since: null, last: null, above: 0 };
+
+/** Within a half hour, as a share of it. */
+const longestHole = 0.25;
 
 /** Hours ahead that a leak is believed, in two half hours each. */
 export const leakHorizonHours = 12;
@@ -23,12 +28,16 @@ export const leakHorizonHours = 12;
 export function rememberMemory(state: MemoryState, minute: Minute, at: number, limit: number): MemoryState {
   const value = minute.memoryPercent;
   if (value === null) return state;
+  const above = value > limit ? state.above + 1 : 0;
+  const silent = state.last === null ? 0 : at - state.last;
+  // The lowest of a few checks is no floor: after a gap the half hour begins anew, and after a long one all of them.
+  if (silent > longestHole)
+    return { floors: silent > 1 ? [] : state.floors, floor: value, since: at, last: at, above };
   const since = state.since ?? at;
   const floor = Math.min(state.floor ?? value, value);
-  const above = value > limit ? state.above + 1 : 0;
   return at - since >= 1 - 1e-6
-    ? { floors: [...state.floors.slice(-15), floor], floor: null, since: at, above }
-    : { floors: state.floors, floor, since, above };
+    ? { floors: [...state.floors.slice(-15), floor], floor: null, since: at, last: at, above }
+    : { floors: state.floors, floor, since, last: at, above };
 }
 
 /** Above what the service reached before, percent. */
@@ -56,7 +65,7 @@ export function leakForecast(
   if (habits !== null && now - (floors.at(-5) ?? floors[0] ?? now) <= 1.5 * habits.steepest) return null;
   const before = twoHoursAgo === undefined ? growth : hourAgo - twoHoursAgo;
   const slowing = before > 0 ? growth / before : 1;
-  const limit = Math.max(thresholdPercent, (habits?.highest ?? 0) + margin);
+  const limit = leakLimit(habits, thresholdPercent);
   const room = limit - now;
   if (room <= 0) return 0;
   if (slowing < 0.85) {
@@ -64,4 +73,9 @@ export function leakForecast(
     if (end < limit) return null;
   }
   return room / growth;
+}
+
+/** Where a leak ends, percent: the threshold, or above it what the service reached before. */
+export function leakLimit(habits: MemoryHabits | null, thresholdPercent: number): number {
+  return Math.max(thresholdPercent, (habits?.highest ?? 0) + margin);
 }

@@ -83,7 +83,7 @@ export function planPaths({ classes, prior, budget }: PathPlan, history: Excursi
 
 /** The evidence at which a CUSUM alarms by chance alone at most so often: its rate is about exp(-h) a minute (Lorden 1971). */
 function evidenceFor(budget: number, starts: number): number {
-  return Math.min(20, Math.max(7, Math.log(starts / budget) - 1));
+  return Math.min(20, Math.max(6, Math.log(starts / budget) - 1.5));
 }
 
 /** The least number of bad minutes that at most `rate` excursions a day reach. */

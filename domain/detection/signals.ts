@@ -6,6 +6,7 @@ import { type MemoryState, newMemoryState, rememberMemory } from './memory-trend
 import { seasonAt } from './season.ts';
 import { beside, lookAround, type Recent, type Surroundings } from './surroundings.ts';
 import { errorUnitMs, latencyUnitMs, memoryFloorMs } from './units.ts';
+import { warmUpAt } from './warm-up.ts';
 
 /** What the judge remembers of a service between two checks: bounded, a few kilobytes. */
 export interface SignalState {
@@ -144,6 +145,9 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
   };
 }
 
+/** No single check alarms: after a blind stretch one stands for all of it, and a burst of a minute would fill it. */
+const leastChecks = 3;
+
 /** While something outside explains it, nothing is held against the release; what speaks for it counts. */
 function advance(
   before: Excursion | undefined,
@@ -151,23 +155,24 @@ function advance(
   step: Parameters<typeof advanceExcursion>[2],
   held: boolean,
 ): Excursion {
+  const taken = { ...step, minutes: Math.min(step.minutes, path.badMinutes / leastChecks) };
   return advanceExcursion(
     before ?? noExcursion,
     path,
     held
-      ? { ...step, evidence: Math.min(0, step.evidence), found: Math.min(step.found, step.expected) }
-      : step,
+      ? { ...taken, evidence: Math.min(0, step.evidence), found: Math.min(step.found, step.expected) }
+      : taken,
   );
 }
 
-/** A process that has just started fails more often: up to five times, decaying over four warm-ups. */
+/** A process that has just started fails more often: up to four and a half times, decaying over some five warm-ups. */
 export function errorWarmUp(age: number): number {
-  return 1 + 4 * Math.exp(-Math.max(0, age) / 4);
+  return 1 + 3.6 * Math.exp(-Math.max(0, age) / 4.7);
 }
 
-/** And is slower: up to two and a half times, decaying over fourteen warm-ups. */
+/** And is slower: up to two and a third times, decaying over twenty warm-ups. */
 export function latencyWarmUp(age: number): number {
-  return 1 + 1.5 * Math.exp(-Math.max(0, age) / 14);
+  return 1 + 1.3 * Math.exp(-Math.max(0, age) / 20);
 }
 
 /** A warm-up may be worse than assumed. */
@@ -180,11 +185,14 @@ function slowerThanThreshold(
   warmUps: number,
   { calibration, policy }: SignalContext,
 ): { by: number; variance: number; ratio: number } | null {
-  const { latency } = calibration.habits;
+  const { latency, warmUp } = calibration.habits;
   if (latency === null || minute.latencyMs === null || minute.latencyMs <= 0) return null;
   const { multiplier } = policy.triggers.latency;
   const excess = Math.log(minute.latencyMs) - seasonAt(latency.level, middleMs) - latency.shift;
-  const threshold = Math.max(multiplier, warmUpMargin * latencyWarmUp(warmUps));
+  const threshold = Math.max(
+    multiplier,
+    warmUpMargin * Math.max(latencyWarmUp(warmUps), warmUpAt(warmUp?.latency, warmUps)),
+  );
   return {
     by: excess - Math.log(threshold),
     variance: latency.sampling / Math.max(1, minute.requests) + latency.drift,

@@ -1,5 +1,6 @@
 import type { Habits, Minute, PeerHabits } from './habits.ts';
 import { seasonAt } from './season.ts';
+import { shortNumber } from './verdict.ts';
 
 /** One check beside what the reference would have had; the last of them are kept. */
 export interface Recent {
@@ -88,7 +89,10 @@ function surgeIn(
   const excess = errors - usualErrors;
   const crowd = growth >= 0.5 && excess <= 1.25 * more;
   const onTop = excess >= leastOnTop * usual && more >= 0.65 * excess;
-  const reason = `traffic is ${Math.round(100 * growth)} % above what is usual`;
+  const reason =
+    growth < 1
+      ? `traffic is ${Math.round(100 * growth)} % above what is usual`
+      : `traffic is ${shortNumber(1 + growth)} × what is usual`;
   return { growth, explainsErrors: crowd || onTop, reason };
 }
 

@@ -187,7 +187,7 @@ describe('a breach', () => {
         current: 4_500,
         threshold: 1_800,
         reason: expect.stringMatching(
-          /^50 % of 27000 requests failed in the last 3 min, 0\.0058 % in v2\.4\.0/,
+          /^50 % of 27000 requests failed in the last 3 min, 0\.006 % in v2\.4\.0/,
         ),
         sinceMs: deployedAt + 13 * minute,
       },

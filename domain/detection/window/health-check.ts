@@ -19,7 +19,9 @@ export function judgeHealthCheck(evidence: Evidence): Verdict {
   const failed = checks.filter((check) => check.failed).length;
   const numbers = `${failed} of ${checks.length} health checks failed in ${shortDuration(rule.windowMs)}, allowed ${rule.failureCount}`;
   if (last.failed && failed > rule.failureCount) {
-    return verdict('breach', failed, rule.failureCount, `${numbers}; last: ${describe(last)}`);
+    // A source that only counts them does not say what they saw.
+    const said = last.probes.length > 0 ? `; last: ${describe(last)}` : '';
+    return verdict('breach', failed, rule.failureCount, `${numbers}${said}`);
   }
   const sick = last.probes.some((probe) => !probe.healthy);
   if (sick) return verdict('suspect', failed, rule.failureCount, `${numbers}; ${describe(last)}`);
