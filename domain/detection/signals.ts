@@ -50,6 +50,8 @@ export interface SignalContext {
 const recentChecks = 15;
 /** After something outside has passed, queues and caches still recover. */
 const lingersMinutes = 5;
+/** What is the deployment's own, in the judge's minutes. */
+const firstMinutes = 3;
 /** A release that always was nearly full is no news, percent. */
 const memoryMargin = 3;
 /** An hour's traffic becomes the usual one. */
@@ -67,7 +69,7 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
   const slowUnitMs = latencyUnitMs(policy);
   const middleMs = minute.atMs - minute.durationMs / 2;
   const warmUps = (middleMs - deployedAtMs) / Math.max(1, policy.monitoring.warmUpMs);
-  const level = state.trafficLevel ?? habits.trafficLevel;
+  const level = trafficLevel(state, minute, middleMs, context);
   const usualRequests = ((seasonAt(habits.traffic, middleMs) * minute.durationMs) / 60_000) * level;
   const usualErrors =
     minute.requests * seasonAt(habits.errors.share, middleMs) * habits.errors.level * errorWarmUp(warmUps);
@@ -147,6 +149,24 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
 
 /** No single check alarms: after a blind stretch one stands for all of it, and a burst of a minute would fill it. */
 const leastChecks = 3;
+
+/**
+ * What a deployment does to the service's share of the traffic, it does at once: the first checks set the level, where they are
+ * above it. A crowd that comes with the deployment to the minute is rarer than a release that gets more to do.
+ */
+function trafficLevel(
+  state: SignalState,
+  minute: Minute,
+  middleMs: number,
+  { calibration: { habits }, policy, deployedAtMs }: SignalContext,
+): number {
+  const usual = (seasonAt(habits.traffic, middleMs) * minute.durationMs) / 60_000;
+  const seen = usual > 0 ? minute.requests / usual : 1;
+  // A reference's own traffic says nothing of today's.
+  const known = state.trafficLevel ?? (habits.days > 0 ? habits.trafficLevel : seen);
+  const isFirst = minute.atMs - deployedAtMs <= firstMinutes * errorUnitMs(policy);
+  return isFirst ? Math.max(known, seen) : known;
+}
 
 /** While something outside explains it, nothing is held against the release; what speaks for it counts. */
 function advance(
