@@ -63,15 +63,15 @@ export function leakForecast(
     if (twoHoursAgo === undefined || floors.length < 7) return null;
   } else if (now < habits.highestFloor + margin) return null;
   if (habits !== null && now - (floors.at(-5) ?? floors[0] ?? now) <= 1.5 * habits.steepest) return null;
-  const before = twoHoursAgo === undefined ? growth : hourAgo - twoHoursAgo;
-  const slowing = before > 0 ? growth / before : 1;
   const limit = leakLimit(habits, thresholdPercent);
   const room = limit - now;
   if (room <= 0) return 0;
-  if (slowing < 0.85) {
-    const end = now + (growth * slowing) / (1 - slowing);
-    if (end < limit) return null;
-  }
+  // Over hours where there are enough of them, else over half hours: a start that flattens shows it there already.
+  const halfAgo = floors.at(-2) ?? hourAgo;
+  const [last, before] =
+    twoHoursAgo === undefined ? [now - halfAgo, halfAgo - hourAgo] : [growth, hourAgo - twoHoursAgo];
+  const slowing = before > 0 ? last / before : 1;
+  if (slowing < 0.85 && now + (last * slowing) / (1 - slowing) < limit) return null;
   return room / growth;
 }
 

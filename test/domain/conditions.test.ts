@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  adoptOwnConditions,
   advanceConditions,
   type Condition,
   type ConditionState,
   type Edge,
   noConditions,
+  ownConditions,
   type Reported,
   takeEdges,
 } from '../../domain/conditions.ts';
@@ -230,5 +232,75 @@ describe('a flapping source', () => {
       ),
       { seed: 1, numRuns: 200 },
     );
+  });
+});
+
+describe('conditions about ourselves', () => {
+  const told: Reported = { [ownConditions.store]: { couldAct: true } };
+  const seen = { atMs: deployedAt, missed: false };
+  const standing = (state: ConditionState) => state.standing.map(({ key, clearTicks }) => [key, clearTicks]);
+
+  it('that an attempt without a store has reported are taken in, once', () => {
+    const adopted = adoptOwnConditions(noConditions, told, seen);
+    expect(adopted.standing).toEqual([
+      {
+        key: 'blind:store',
+        kind: 'blind',
+        service: null,
+        reason: 'blind:store was reported',
+        severity: 'warning',
+        sinceMs: deployedAt,
+        clearTicks: 0,
+      },
+    ]);
+    expect(adoptOwnConditions(adopted, told, { ...seen, atMs: deployedAt + minute })).toEqual(adopted);
+  });
+
+  it('are the store’s and our own errors; whatever else was reported is not taken in', () => {
+    const reported = { ...told, 'blind:internal': { couldAct: false }, 'blind:web': { couldAct: true } };
+    expect(standing(adoptOwnConditions(noConditions, reported, seen))).toEqual([
+      ['blind:store', 0],
+      ['blind:internal', 0],
+    ]);
+    expect(adoptOwnConditions(noConditions, {}, seen)).toEqual(noConditions);
+  });
+
+  it('end by hysteresis like all others: told only after three checks with a store', () => {
+    let state = adoptOwnConditions(noConditions, told, seen);
+    const edges = [1, 2, 3].map((check) => {
+      const atMs = deployedAt + check * minute;
+      state = adoptOwnConditions(state, told, { atMs, missed: false });
+      state = advanceConditions(state, [], { atMs, regular: true });
+      const taken = takeEdges(state, told, { atMs, mayAct: true, found: [] });
+      state = taken.state;
+      return changes(taken.edges);
+    });
+    expect(edges).toEqual([[], [], ['ended blind:store']]);
+  });
+
+  it('were seen again where a check is missing: a store that flaps never ends them', () => {
+    let state = adoptOwnConditions(noConditions, told, seen);
+    for (let check = 1; check <= 30; check += 1) {
+      const atMs = deployedAt + check * minute;
+      state = adoptOwnConditions(state, told, { atMs, missed: check % 2 === 0 });
+      state = advanceConditions(state, [], { atMs, regular: true });
+      expect(takeEdges(state, told, { atMs, mayAct: true, found: [] }).edges).toEqual([]);
+    }
+  });
+
+  it('alone start anew by a missing check: others have gone on clearing', () => {
+    const both = advanceConditions(adoptOwnConditions(noConditions, told, seen), [blind], {
+      atMs: deployedAt,
+      regular: true,
+    });
+    const cleared = advanceConditions(both, [], { atMs: deployedAt, regular: true });
+    expect(standing(cleared)).toEqual([
+      ['blind:store', 2],
+      ['blind:web', 1],
+    ]);
+    expect(standing(adoptOwnConditions(cleared, told, { ...seen, missed: true }))).toEqual([
+      ['blind:store', 0],
+      ['blind:web', 1],
+    ]);
   });
 });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { learnFromStore } from '../../activities/learn-habits.ts';
 import { monitorWorkflowId, standbyWorkflowId } from '../../domain/identity.ts';
 import { pauseSignal, resumeSignal, statusQuery, supersededSignal } from '../../workflows/messages.ts';
 import { createWorld, hourMs, minuteMs, product, type World } from '../support/harness.ts';
@@ -191,12 +192,12 @@ describe('after its watch', () => {
       const untilMs = await world.now();
       const samples = await world.store.watches.history(service, { sinceMs: 0, untilMs });
       expect(samples.length).toBeGreaterThan(8.5 * 60);
-      const next = await world.deploy('v3');
+      await world.deploy('v3');
       expect(await standby.result()).toContain('superseded by deploy-v3');
-      await world.pass(2 * minuteMs);
-      const watch = await world.store.watches.read(next.key);
-      expect(watch?.services[0]?.calibration?.habits).toMatchObject({ label: 'v2 at this hour' });
-      expect(watch?.services[0]?.calibration?.habits.days).toBeGreaterThan(0.3);
+      // What the next deployment's first check learns.
+      const learning = { ...service, label: 'v2 at this hour', untilMs, neighbours: [] };
+      const known = await learnFromStore(world.store, learning, world.setup.policy);
+      expect(known?.habits.days).toBeGreaterThan(0.3);
     } finally {
       await world.end();
     }
