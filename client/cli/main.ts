@@ -155,6 +155,29 @@ const entries: readonly Entry[] = [
     load: async () => (await import('./commands/dashboard.ts')).dashboard,
   },
   {
+    usage: 'backtest [product]',
+    description:
+      'Would this policy have rolled back, when and why: of this installation, or of recorded traces',
+    example:
+      'orchestrator backtest shop --days 30 --against stricter.yml\n  orchestrator backtest --traces traces/ --out decisions.json',
+    options: [
+      ['--days <days>', 'how far back', '30'],
+      ['--traces <folder>', 'instead: each *.csv.gz and *.csv of this folder, one deployment each'],
+      ['--out <file>', 'with --traces: write {trace: minute or null} as JSON'],
+      ['--policy <file>', 'a configuration file whose policy is taken instead'],
+      ['--against <file>', 'another one to compare with: what differs, and the sums'],
+      ['--plot <folder>', 'write a chart (SVG) of each case'],
+      ['--case <id>', 'only this deployment or trace, drawn in the terminal'],
+    ],
+    load: async () => (await import('./commands/backtest.ts')).backtest,
+  },
+  {
+    usage: 'calibrate <product>',
+    description: 'What the judge knows of each service, and how soon it would see what',
+    example: 'orchestrator calibrate shop',
+    load: async () => (await import('./commands/calibrate.ts')).calibrate,
+  },
+  {
     usage: 'doctor',
     description: 'Check configuration, store, Temporal, targets, metrics and channels',
     example: 'orchestrator doctor --fetch',

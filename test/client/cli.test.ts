@@ -24,7 +24,18 @@ const commands = [
     'traffic',
     'handover',
   ],
-  ...['resolve', 'abort', 'release', 'incidents', 'review', 'dashboard', 'doctor', 'config'],
+  ...[
+    'resolve',
+    'abort',
+    'release',
+    'incidents',
+    'review',
+    'dashboard',
+    'backtest',
+    'calibrate',
+    'doctor',
+    'config',
+  ],
 ];
 
 afterEach(cleanUp);

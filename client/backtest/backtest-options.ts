@@ -1,0 +1,21 @@
+import type { CommonOptions } from '../cli/context.ts';
+import { loadPolicy, type NamedPolicy } from './named-policy.ts';
+
+export interface BacktestOptions extends CommonOptions {
+  readonly traces?: string;
+  readonly out?: string;
+  readonly policy?: string;
+  readonly against?: string;
+  readonly plot?: string;
+  readonly case?: string;
+  readonly days: string;
+}
+
+/** The policies that are asked for: `--policy` or else the usual one, and `--against`. */
+export async function policiesOf(
+  options: BacktestOptions,
+  usual: NamedPolicy,
+): Promise<readonly [NamedPolicy, ...NamedPolicy[]]> {
+  const first = options.policy === undefined ? usual : await loadPolicy(options.policy);
+  return options.against === undefined ? [first] : [first, await loadPolicy(options.against)];
+}

@@ -1,0 +1,123 @@
+import { addToTotals, asReference, noTotals } from '../../domain/baseline.ts';
+import { calibrate, effectSizes } from '../../domain/detection/calibration.ts';
+import { learnHabits, type Minute, type PeerMinute } from '../../domain/detection/habits.ts';
+import type { JudgeContext } from '../../domain/detection/judge.ts';
+import type { Reference } from '../../domain/detection/reference.ts';
+import type { Histogram } from '../../domain/histogram.ts';
+import { defaultPolicy, type Policy } from '../../domain/policy.ts';
+import { noCounts, type Sample } from '../../domain/sample.ts';
+import { type Check, type Decision, firstDecision, replay, type Step } from './replay.ts';
+import { type Series, seriesOf } from './series.ts';
+import { minutesAfter, minutesBefore, type Trace } from './trace.ts';
+
+const minuteMs = 60_000;
+/** As the product does: less than this many checks say less of a service than one reference. */
+export const leastChecks = 180;
+
+/** Minute after minute of the day after the deployment, with what the product's own judge says of it. */
+export function judgeTrace(trace: Trace, policy: Policy = defaultPolicy): Generator<Step> {
+  return replay(checksAfter(trace), contextOf(trace, policy));
+}
+
+/** The first breach; its minute is `t` of the newest row that it rests on. */
+export function decide(trace: Trace, policy: Policy = defaultPolicy): Decision | null {
+  return inRows(firstDecision(judgeTrace(trace, policy), { policy, deployedAtMs }));
+}
+
+/** The whole day after the deployment, for a chart; minutes are the rows' `t`. */
+export function traceSeries(trace: Trace, policy: Policy): Series {
+  const { points, decision } = seriesOf(judgeTrace(trace, policy), { policy, deployedAtMs });
+  return {
+    points: points.map((point) => ({ ...point, minute: point.minute - 1 })),
+    decision: inRows(decision),
+  };
+}
+
+/** A row is over, and can be judged, a minute after its `t`. */
+function inRows(decision: Decision | null): Decision | null {
+  return decision === null ? null : { ...decision, minute: decision.minute - 1 };
+}
+
+const deployedAtMs = 0;
+
+function* checksAfter(trace: Trace): Generator<Check> {
+  for (let row = minutesBefore; row < minutesBefore + minutesAfter; row += 1) {
+    const sample = sampleOf(trace, row);
+    if (sample !== null)
+      yield { kind: sample.durationMs > 0 ? 'sample' : 'blind', sample, peers: peersOf(trace, row) };
+  }
+}
+
+function contextOf(trace: Trace, policy: Policy): JudgeContext {
+  const history: Minute[] = [];
+  const samples: Sample[] = [];
+  for (let row = 0; row < minutesBefore; row += 1) {
+    const sample = sampleOf(trace, row);
+    if (sample === null || sample.durationMs === 0) continue;
+    const { atMs, durationMs, requests, errors, memoryPercent, dbConnectionErrors } = sample;
+    const latencyMs = sample.latencyQuantileMs ?? null;
+    const peers = peersOf(trace, row);
+    const failedHealthChecks = sample.healthChecks?.failed ?? 0;
+    const counts = { requests, errors, latencyMs, memoryPercent, dbConnectionErrors, failedHealthChecks };
+    history.push({ atMs, durationMs, ...counts, peers });
+    samples.push(sample);
+  }
+  if (history.length < leastChecks || history.every(({ requests }) => requests === 0))
+    return { policy, deployedAtMs, calibration: null, references: minutesBeforeIt(samples) };
+  const habits = learnHabits(history, effectSizes(policy), 'the day before at this hour');
+  return { policy, deployedAtMs, calibration: calibrate(habits, policy), references: [] };
+}
+
+/** Too little to learn from is still something to compare with. */
+function minutesBeforeIt(samples: readonly Sample[]): Reference[] {
+  const totals = samples.reduce((sum, sample) => addToTotals(sum, sample), noTotals);
+  if (totals.requests === 0) return [];
+  const reference = asReference(totals, 'before_deployment', 'the minutes before the deployment');
+  return [{ ...reference, latency: histogramAround(samples, totals.requests) }];
+}
+
+/** Of the latency a percentile alone is known: all requests in one narrow bucket, so that every percentile is that one. */
+function histogramAround(samples: readonly Sample[], requests: number): Histogram | null {
+  const known = samples.flatMap(({ latencyQuantileMs }) => latencyQuantileMs ?? []).toSorted((a, b) => a - b);
+  const median = known[known.length >> 1];
+  return median === undefined || median <= 0
+    ? null
+    : { boundsMs: [median * 0.999, median * 1.001], counts: [0, requests, 0] };
+}
+
+function sampleOf(trace: Trace, row: number): Sample | null {
+  const requests = known(trace.requests[row]);
+  const failed = known(trace.healthFailed[row]);
+  if (requests === null && failed === null) return null;
+  const atMs = (row - minutesBefore + 1) * minuteMs;
+  const shared = {
+    tick: atMs,
+    regular: true,
+    atMs,
+    probes: [],
+    ...(failed === null ? {} : { healthChecks: { failed, all: 6 } }),
+    missing: [],
+  };
+  if (requests === null) return { ...noCounts, ...shared, durationMs: 0 };
+  return {
+    ...noCounts,
+    ...shared,
+    requests,
+    errors: known(trace.errors[row]) ?? 0,
+    latencyQuantileMs: known(trace.p95Ms[row]),
+    memoryPercent: known(trace.memoryPercent[row]),
+    dbConnectionErrors: known(trace.dbErrors[row]),
+    durationMs: minuteMs,
+  };
+}
+
+function peersOf(trace: Trace, row: number): PeerMinute | null {
+  const requests = known(trace.peerRequests[row]);
+  if (requests === null) return null;
+  const errors = known(trace.peerErrors[row]) ?? 0;
+  return { requests, errors, latencyMs: known(trace.peerP95Ms[row]) };
+}
+
+function known(value: number | undefined): number | null {
+  return value === undefined || Number.isNaN(value) ? null : value;
+}

@@ -1,0 +1,106 @@
+import type { Tick } from '../../adapters/store/watches.ts';
+import { addToTotals, asReference, noTotals } from '../../domain/baseline.ts';
+import type { PeerMinute } from '../../domain/detection/habits.ts';
+import { forgetGap, type JudgeContext, judge, newJudgeState } from '../../domain/detection/judge.ts';
+import type { Reference } from '../../domain/detection/reference.ts';
+import { shortDuration, type TriggerType, type Verdict } from '../../domain/detection/verdict.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { Sample } from '../../domain/sample.ts';
+
+/** One check of one service, as it was taken then. */
+export interface Check {
+  /** Without counts (`blind`) only its health checks tell anything. */
+  readonly kind: Tick['kind'];
+  readonly sample: Sample;
+  readonly peers: PeerMinute | null;
+}
+
+/** A check with what the judge says of it. */
+export interface Step {
+  readonly sample: Sample;
+  readonly verdicts: readonly Verdict[];
+}
+
+/** When and why a policy rolls back. */
+export interface Decision {
+  /** Minutes since the deployment. */
+  readonly minute: number;
+  readonly trigger: TriggerType;
+  readonly reason: string;
+}
+
+/** What the product's own judge says, check after check; as a watch does, without acting. */
+export function* replay(checks: Iterable<Check>, context: JudgeContext): Generator<Step> {
+  const { policy, deployedAtMs } = context;
+  const baselineEndMs = deployedAtMs + policy.monitoring.baselineWindowMs;
+  let state = newJudgeState;
+  let baseline = noTotals;
+  let references: readonly Reference[] | null = null;
+  for (const { kind, sample, peers } of checks) {
+    if (sample.atMs > deployedAtMs + policy.monitoring.watchMs) return;
+    if (kind === 'gap') {
+      state = forgetGap(state);
+      yield { sample, verdicts: [] };
+      continue;
+    }
+    const counted = kind === 'sample' && sample.durationMs > 0;
+    const inBaseline = sample.atMs < baselineEndMs;
+    if (!inBaseline && references === null && baseline.samples > 0) {
+      const label = `its own first ${shortDuration(baseline.durationMs)}`;
+      references = [...context.references, asReference(baseline, 'own_baseline', label)];
+    }
+    const judged = judge(state, counted ? sample : { ...sample, regular: false }, peers, {
+      ...context,
+      references: references ?? context.references,
+    });
+    state = judged.state;
+    if (counted && inBaseline && sample.regular) baseline = addToTotals(baseline, sample);
+    yield {
+      sample,
+      // Without new counts the old ones only slide out of their window.
+      verdicts: counted
+        ? judged.verdicts
+        : judged.verdicts.filter(({ trigger }) => trigger === 'health_check'),
+    };
+  }
+}
+
+/** The first breach that the policy acts on; `null`: it lets the release live. */
+export function firstDecision(
+  steps: Iterable<Step>,
+  { policy, deployedAtMs }: Pick<JudgeContext, 'policy' | 'deployedAtMs'>,
+): Decision | null {
+  for (const step of steps) {
+    const decision = decisionAt(step, policy, deployedAtMs);
+    if (decision !== null) return decision;
+  }
+  return null;
+}
+
+export function decisionAt(
+  { sample, verdicts }: Step,
+  policy: Policy,
+  deployedAtMs: number,
+): Decision | null {
+  const breach = verdicts.find(({ state, trigger }) => state === 'breach' && !isDryRun(trigger, policy));
+  if (breach === undefined) return null;
+  const minute = Math.round((sample.atMs - deployedAtMs) / 6_000) / 10;
+  return { minute, trigger: breach.trigger, reason: breach.reason };
+}
+
+const settingsOf = {
+  error_rate: 'errorRate',
+  performance: 'latency',
+  memory: 'memory',
+  database: 'database',
+  health_check: 'healthCheck',
+} as const;
+
+function isDryRun(trigger: TriggerType, { triggers }: Policy): boolean {
+  return trigger !== 'manual' && triggers[settingsOf[trigger]].dryRun;
+}
+
+/** `minute 14: error rate 10.4/min, …`. */
+export function decisionText(decision: Decision | null): string {
+  return decision === null ? 'not rolled back' : `minute ${decision.minute}: ${decision.reason}`;
+}
