@@ -12,7 +12,7 @@ const dayMs = 24 * 3_600_000;
 /** How far back a service's life is looked at. */
 const historyMs = 3 * dayMs;
 /** Less than this many checks says less of a service than one reference does. */
-const leastChecks = 180;
+export const leastChecks = 180;
 
 export interface Learning extends ProductKey {
   readonly service: string;

@@ -234,7 +234,7 @@ function advanceService(service: ServiceWatch, seen: Observation, context: Watch
       measuredAtMs: measured.kind === 'counts' ? seen.atMs : seen.gap ? null : service.measuredAtMs,
       baseline:
         counted && inBaseline && seen.regular ? addToTotals(service.baseline, sample) : service.baseline,
-      good: counted && seen.regular ? addToTotals(service.good, sample) : service.good,
+      good: counted && seen.regular && isGood(verdicts) ? addToTotals(service.good, sample) : service.good,
       verdicts,
     },
     sample,
@@ -263,6 +263,11 @@ function unseen(verdict: Verdict, measured: ServiceObservation['measured']): Ver
   return { ...verdict, state: measured.kind === 'blind' ? 'blind' : 'inconclusive', current: null, reason };
 }
 
+/** What comes from outside, or only a trigger on dry_run minds, is no reference for later releases. */
+function isGood(verdicts: readonly Verdict[]): boolean {
+  return verdicts.every(({ state }) => state !== 'external' && state !== 'breach');
+}
+
 const settingsOf = {
   error_rate: 'errorRate',
   performance: 'latency',
@@ -271,7 +276,8 @@ const settingsOf = {
   health_check: 'healthCheck',
 } as const;
 
-function isDryRun(trigger: Verdict['trigger'], { triggers }: Policy): boolean {
+/** Judged and told, never acted on. */
+export function isDryRun(trigger: Verdict['trigger'], { triggers }: Policy): boolean {
   return trigger !== 'manual' && triggers[settingsOf[trigger]].dryRun;
 }
 

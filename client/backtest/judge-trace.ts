@@ -1,3 +1,4 @@
+import { leastChecks } from '../../activities/learn-habits.ts';
 import { addToTotals, asReference, noTotals } from '../../domain/baseline.ts';
 import { calibrate, effectSizes } from '../../domain/detection/calibration.ts';
 import { learnHabits, type Minute, type PeerMinute } from '../../domain/detection/habits.ts';
@@ -11,8 +12,6 @@ import { type Series, seriesOf } from './series.ts';
 import { minutesAfter, minutesBefore, type Trace } from './trace.ts';
 
 const minuteMs = 60_000;
-/** As the product does: less than this many checks say less of a service than one reference. */
-export const leastChecks = 180;
 
 /** Minute after minute of the day after the deployment, with what the product's own judge says of it. */
 export function judgeTrace(trace: Trace, policy: Policy = defaultPolicy): Generator<Step> {

@@ -6,6 +6,7 @@ import type { Reference } from '../../domain/detection/reference.ts';
 import { shortDuration, type TriggerType, type Verdict } from '../../domain/detection/verdict.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Sample } from '../../domain/sample.ts';
+import { isDryRun } from '../../domain/watch.ts';
 
 /** One check of one service, as it was taken then. */
 export interface Check {
@@ -86,18 +87,6 @@ export function decisionAt(
   if (breach === undefined) return null;
   const minute = Math.round((sample.atMs - deployedAtMs) / 6_000) / 10;
   return { minute, trigger: breach.trigger, reason: breach.reason };
-}
-
-const settingsOf = {
-  error_rate: 'errorRate',
-  performance: 'latency',
-  memory: 'memory',
-  database: 'database',
-  health_check: 'healthCheck',
-} as const;
-
-function isDryRun(trigger: TriggerType, { triggers }: Policy): boolean {
-  return trigger !== 'manual' && triggers[settingsOf[trigger]].dryRun;
 }
 
 /** `minute 14: error rate 10.4/min, …`. */

@@ -136,7 +136,13 @@ export function learnHabits(
     dbErrors: dbHabits(observed),
     failedHealthChecks: healthHabits(observed),
     peers:
-      peers === null ? null : { errors: errorHabits(peers, effects), latency: latencyHabits(peers, effects) },
+      peers === null
+        ? null
+        : {
+            // Nobody asks for a neighbour's excursions.
+            errors: errorHabits(peers, { ...effects, errors: [] }),
+            latency: latencyHabits(peers, { ...effects, latency: [] }),
+          },
     warmUp: learnWarmUp(observed, starts, effects.warmUpMs, {
       errors: (minute) => minute.requests * seasonAt(errors.share, minute.atMs - minute.durationMs / 2),
       latencyMs: (minute) =>

@@ -6,21 +6,28 @@ import { judgeMemory as judgeMemoryWindow } from './window/memory.ts';
 
 /** Above the threshold in three checks in a row, and above what the service always used; or a leak that will get there. */
 export function judgeMemory(found: Case): Verdict {
-  const { policy, state, calibration, nowMs } = found;
+  const { state, calibration, nowMs } = found;
   const plain = judgeMemoryWindow({ ...state.window, nowMs, context: found });
   if (plain.state === 'off') return plain;
   const habits = calibration?.habits.memory ?? null;
   if (plain.state === 'breach' || plain.state === 'suspect') {
-    if (habits === null || state.signals.memory.above > 0 || calibration === null) return plain;
+    const asBefore = habits !== null && calibration !== null && state.signals.memory.above === 0;
+    // A leak that was a breach below the threshold is one above it.
+    if (!asBefore) return plain.state === 'breach' ? plain : (leak(found, plain) ?? plain);
     return {
       ...plain,
       state: 'healthy',
       reason: `${plain.reason}; it reached ${shortNumber(habits.highest)} % before this release, too`,
     };
   }
+  return leak(found, plain) ?? plain;
+}
+
+function leak({ policy, state, calibration }: Case, plain: Verdict): Verdict | null {
+  const habits = calibration?.habits.memory ?? null;
   const { thresholdPercent } = policy.triggers.memory;
   const hours = leakForecast(state.signals.memory, habits, thresholdPercent);
-  if (hours === null || hours > leakHorizonHours) return plain;
+  if (hours === null || hours > leakHorizonHours) return null;
   const { floors } = state.signals.memory;
   const spanHours = (2 * memoryFloorMs(policy)) / 3_600_000;
   const growth = ((floors.at(-1) ?? 0) - (floors.at(-3) ?? 0)) / spanHours;

@@ -1,4 +1,4 @@
-import { learnFromStore } from '../../../activities/learn-habits.ts';
+import { learnFromStore, leastChecks } from '../../../activities/learn-habits.ts';
 import type { Store } from '../../../adapters/store/store.ts';
 import { addToTotals, noTotals } from '../../../domain/baseline.ts';
 import { type Calibration, calibrate as calibrationOf } from '../../../domain/detection/calibration.ts';
@@ -8,7 +8,6 @@ import type { ProductKey } from '../../../domain/identity.ts';
 import { productName } from '../../../domain/identity.ts';
 import type { Policy } from '../../../domain/policy.ts';
 import type { Sample } from '../../../domain/sample.ts';
-import { leastChecks } from '../../backtest/judge-trace.ts';
 import { knowledgeOf, knowledgeText, type ServiceKnowledge } from '../../backtest/service-knowledge.ts';
 import { type CommonOptions, print, scopeOf } from '../context.ts';
 import { CommandFailure, exitCode } from '../exit-codes.ts';
