@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { processTable } from '../../adapters/process-table.ts';
 import { connectTemporal } from '../../worker/connect-temporal.ts';
 import { type EmbeddedServer, startEmbedded } from '../../worker/embedded-server.ts';
@@ -191,7 +191,8 @@ describe('the embedded server of a data folder', { timeout: 90_000 }, () => {
     const left = await killedOrchestrator(folder);
     process.kill(left.serverPid, 'SIGSTOP');
     const temporal = await connectIn(folder, []);
-    expect(isRunning(left.serverPid)).toBe(false);
+    // A killed process is there until it is reaped.
+    await vi.waitFor(() => expect(isRunning(left.serverPid)).toBe(false), 10_000);
     expect(temporal.serverPid).not.toBe(left.serverPid);
     await temporal.close();
   });
