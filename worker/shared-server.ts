@@ -162,6 +162,7 @@ function identityOf(pid: number): ProcessIdentity {
 }
 
 const patienceMs = 10_000;
+const answerMs = 3_000;
 
 /** A server that was just started may need a moment; one that hangs takes the connection and says nothing. */
 async function answersSoon(address: string): Promise<boolean> {
@@ -169,8 +170,10 @@ async function answersSoon(address: string): Promise<boolean> {
   while (Date.now() < end) {
     try {
       const connection = await within(end - Date.now(), address, () => NativeConnection.connect({ address }));
-      await connection.close();
-      return true;
+      // On a busy machine a connection was once made with a server that was stopped: only an answer proves one.
+      const answer = () => connection.workflowService.getSystemInfo({});
+      await within(answerMs, address, answer).finally(() => connection.close());
+      return Date.now() < end + answerMs;
     } catch {
       await sleep(250);
     }
