@@ -172,7 +172,11 @@ async function answersSoon(address: string): Promise<boolean> {
       const connection = await within(end - Date.now(), address, () => NativeConnection.connect({ address }));
       // On a busy machine a connection was once made with a server that was stopped: only an answer proves one.
       const answer = () => connection.workflowService.getSystemInfo({});
-      await within(answerMs, address, answer).finally(() => connection.close());
+      try {
+        await within(answerMs, address, answer);
+      } finally {
+        await connection.close();
+      }
       return Date.now() < end + answerMs;
     } catch {
       await sleep(250);
