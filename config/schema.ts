@@ -383,6 +383,9 @@ const serviceSettings = mapping({
             cpu_seconds: text('Counter').optional(),
             start_time: text('Gauge, seconds since 1970').optional(),
             affected_users: text('Gauge of users who met an error').optional(),
+            endpoint_label: text(
+              'Label of the requests that names the endpoint; by default route, handler, endpoint, uri, http_route or path',
+            ).optional(),
           }),
         }),
       ],

@@ -1,5 +1,5 @@
 import { addHistograms, type Histogram } from './histogram.ts';
-import type { Counts } from './sample.ts';
+import type { Counts, Part } from './sample.ts';
 
 /** A counter as a process shows it: what it has counted since it started, added up over its series. */
 export interface CounterReading {
@@ -30,7 +30,17 @@ export interface InstanceReading {
   /** Percent (0..100) of the configured limit. */
   readonly memoryPercent: number | null;
   readonly affectedUsers: number | null;
+  /** Its largest endpoints by name, at most {@link mostEndpoints}; absent: requests carry no such label. */
+  readonly endpoints?: Readonly<Record<string, EndpointReading>>;
 }
+
+export interface EndpointReading {
+  readonly requests: CounterReading;
+  readonly errors: CounterReading;
+}
+
+/** Of one instance: they are kept between two checks. */
+export const mostEndpoints = 20;
 
 /** What all instances of a service showed, by instance id. */
 export interface Readings {
@@ -66,7 +76,40 @@ export function countsBetween(previous: Readings | null, current: Readings): Cou
       readings.map(([, now]) => valid(now.affectedUsers)),
       largest,
     ),
+    ...partsOf(
+      parts.map((part, i) => ({ ...part, instance: readings[i]?.[0] ?? '' })),
+    ),
   };
+}
+
+interface InstanceParts {
+  readonly instance: string;
+  readonly requests: number | null;
+  readonly errors: number | null;
+  readonly endpoints: readonly Part[];
+}
+
+/** A single instance is the service itself. */
+function partsOf(instances: readonly InstanceParts[]): Pick<Counts, 'parts'> {
+  const endpoints = new Map<string, Part>();
+  for (const part of instances.flatMap((instance) => instance.endpoints)) {
+    const { requests, errors } = endpoints.get(part.name) ?? { requests: 0, errors: 0 };
+    endpoints.set(part.name, {
+      ...part,
+      requests: requests + part.requests,
+      errors: errors + part.errors,
+    });
+  }
+  const byInstance = instances.map(
+    ({ instance, requests, errors }): Part => ({
+      by: 'instance',
+      name: instance,
+      requests: requests ?? 0,
+      errors: errors ?? 0,
+    }),
+  );
+  const parts = [...endpoints.values(), ...(byInstance.length > 1 ? byInstance : [])];
+  return parts.length === 0 ? {} : { parts };
 }
 
 function own(readings: Readings | null, id: string): InstanceReading | null {
@@ -86,6 +129,7 @@ function instanceCounts(previous: Readings | null, was: InstanceReading | null, 
       share,
     ),
     latency: latencyIncrease(origin, was?.latency ?? null, now.latency, share),
+    endpoints: endpointIncreases(origin, was, now, share),
     cpuPercent: cpu === null || origin.kind === 'base' || elapsedMs <= 0 ? null : (cpu * 100_000) / elapsedMs,
   };
 }
@@ -156,6 +200,29 @@ function increase(origin: Origin, was: CounterReading | null, now: CounterReadin
   if (was === null || origin.kind === 'zero') return now.value;
   if (now.value >= was.value) return now.value - was.value;
   return origin.sameProcess && now.series < was.series ? 0 : now.value;
+}
+
+function endpointIncreases(
+  origin: Origin,
+  was: InstanceReading | null,
+  now: InstanceReading,
+  share: number,
+): Part[] {
+  const before = was?.endpoints ?? {};
+  // Where there are more of them than are kept, one that was not kept is no new one.
+  const all = Object.keys(before).length < mostEndpoints;
+  return Object.entries(now.endpoints ?? {}).map(([name, { requests, errors }]): Part => {
+    const earlier = Object.hasOwn(before, name) ? (before[name] ?? null) : null;
+    const from: Origin = earlier === null && !all && origin.kind === 'previous' ? { ...origin, kind: 'base' } : origin;
+    const count = (then: CounterReading | null, value: CounterReading) =>
+      scaled(increase(from, then, value), share) ?? 0;
+    return {
+      by: 'endpoint',
+      name,
+      requests: count(earlier?.requests ?? null, requests),
+      errors: count(earlier?.errors ?? null, errors),
+    };
+  });
 }
 
 function latencyIncrease(

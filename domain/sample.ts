@@ -8,6 +8,14 @@ export interface Probe {
   readonly detail: string;
 }
 
+/** One instance's or one endpoint's share of the counts, where the source can tell them apart. */
+export interface Part {
+  readonly by: 'instance' | 'endpoint';
+  readonly name: string;
+  readonly requests: number;
+  readonly errors: number;
+}
+
 /** What happened between two measurements, as counts: they add up over any window. */
 export interface Counts {
   readonly requests: number;
@@ -24,6 +32,8 @@ export interface Counts {
   readonly cpuPercent: number | null;
   /** Distinct users who met an error, where the metrics tell; `null` = unknown. */
   readonly affectedUsers: number | null;
+  /** The largest endpoints, and the instances if there are several; absent: the source does not tell. */
+  readonly parts?: readonly Part[];
 }
 
 /** What one check measured of one service. */
@@ -64,7 +74,27 @@ export function addCounts(older: Counts, newer: Counts): Counts {
     memoryPercent: newer.memoryPercent ?? older.memoryPercent,
     cpuPercent: newer.cpuPercent ?? older.cpuPercent,
     affectedUsers: largestKnown(older.affectedUsers, newer.affectedUsers),
+    ...addParts(older.parts, newer.parts),
   };
+}
+
+function addParts(older: Counts['parts'], newer: Counts['parts']): Pick<Counts, 'parts'> {
+  if (older === undefined || newer === undefined) {
+    const parts = newer ?? older;
+    return parts === undefined ? {} : { parts };
+  }
+  const sums = new Map<string, Part>();
+  for (const part of [...older, ...newer]) {
+    const key = `${part.by} ${part.name}`;
+    const sum = sums.get(key);
+    sums.set(
+      key,
+      sum === undefined
+        ? part
+        : { ...part, requests: sum.requests + part.requests, errors: sum.errors + part.errors },
+    );
+  }
+  return { parts: [...sums.values()] };
 }
 
 function newestQuantile(older: Counts, newer: Counts): Pick<Counts, 'latencyQuantileMs'> {

@@ -101,6 +101,7 @@ function metricsOf(settings: ServiceSettings['metrics'], written: Written) {
     cpuSeconds: names.cpu_seconds,
     startTime: names.start_time,
     affectedUsers: names.affected_users,
+    endpointLabel: names.endpoint_label,
   };
   return createScrapeSource({
     path: text(settings?.path, written),

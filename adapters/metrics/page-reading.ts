@@ -1,4 +1,10 @@
-import type { CounterReading, HistogramReading, InstanceReading } from '../../domain/counters.ts';
+import {
+  type CounterReading,
+  type EndpointReading,
+  type HistogramReading,
+  type InstanceReading,
+  mostEndpoints,
+} from '../../domain/counters.ts';
 import { createPrometheusTextParser, type MetricSample, parseValue } from './prometheus-text.ts';
 
 /** Which metric of a page means what. Defaults are what services instrumented with prom-client usually call them. */
@@ -20,7 +26,12 @@ export interface MetricNames {
   readonly startTime: string;
   /** Gauge of distinct users who met an error; `null` = not measured. */
   readonly affectedUsers: string | null;
+  /** Label of the requests that names the endpoint; `null` = the first of the usual ones that is there. */
+  readonly endpointLabel: string | null;
 }
+
+/** `path` last: some write there what was asked for, and not the route. */
+const endpointLabels = ['route', 'handler', 'endpoint', 'uri', 'http_route', 'path'];
 
 export const defaultMetricNames: MetricNames = {
   requests: 'http_requests_total',
@@ -32,6 +43,7 @@ export const defaultMetricNames: MetricNames = {
   cpuSeconds: 'process_cpu_seconds_total',
   startTime: 'process_start_time_seconds',
   affectedUsers: null,
+  endpointLabel: null,
 };
 
 export type PageResult =
@@ -46,7 +58,9 @@ export interface PageReader {
 
 /** Adds up the wanted series of one page while it arrives; holds sums only, however many series there are. */
 export function createPageReader(names: MetricNames, memoryLimitBytes: number | null): PageReader {
-  const wanted = new Set(Object.values(names).filter((name) => name !== null));
+  const { endpointLabel, ...metrics } = names;
+  const labels = endpointLabel === null ? endpointLabels : [endpointLabel];
+  const wanted = new Set(Object.values(metrics).filter((name) => name !== null));
   for (const part of ['_bucket', '_count']) wanted.add(names.latency + part);
   const totals = new Map<string, Total>();
   const buckets = new Map<number, number>();
@@ -54,7 +68,7 @@ export function createPageReader(names: MetricNames, memoryLimitBytes: number | 
   function take(sample: MetricSample): void {
     if (!Number.isFinite(sample.value) || sample.value < 0) return;
     if (sample.name === `${names.latency}_bucket`) addBucket(buckets, sample);
-    else addToTotal(totalFor(totals, sample.name), sample);
+    else addToTotal(totalFor(totals, sample.name), sample, labels);
   }
 
   const parser = createPrometheusTextParser({
@@ -86,27 +100,50 @@ interface Total {
   withStatus: number;
   errors: number;
   errorSeries: number;
+  readonly endpoints: Map<string, EndpointTotal>;
 }
+
+type EndpointTotal = Pick<Total, 'value' | 'series' | 'errors' | 'errorSeries'>;
 
 function totalFor(totals: Map<string, Total>, name: string): Total {
   const known = totals.get(name);
   if (known !== undefined) return known;
-  const total = { value: 0, largest: 0, series: 0, withStatus: 0, errors: 0, errorSeries: 0 };
+  const total = { value: 0, largest: 0, series: 0, withStatus: 0, errors: 0, errorSeries: 0, endpoints: new Map() };
   totals.set(name, total);
   return total;
 }
 
-function addToTotal(total: Total, sample: MetricSample): void {
-  const { labels } = sample;
+function addToTotal(total: Total, sample: MetricSample, endpointLabels: readonly string[]): void {
+  const { labels, value } = sample;
   const status = labels.get('status') ?? labels.get('status_code') ?? labels.get('code');
-  total.value += sample.value;
-  total.largest = Math.max(total.largest, sample.value);
-  total.series += 1;
-  if (status === undefined) return;
-  total.withStatus += 1;
-  if (!/^5(\d\d|xx)$/i.test(status)) return;
-  total.errors += sample.value;
-  total.errorSeries += 1;
+  const failed = status !== undefined && /^5(\d\d|xx)$/i.test(status);
+  addSeries(total, value, failed);
+  total.largest = Math.max(total.largest, value);
+  if (status !== undefined) total.withStatus += 1;
+  const label = endpointLabels.find((name) => labels.has(name));
+  if (label === undefined) return;
+  const endpoint = endpointFor(total, labels.get(label) ?? '');
+  if (endpoint !== null) addSeries(endpoint, value, failed);
+}
+
+function addSeries(sum: EndpointTotal, value: number, failed: boolean): void {
+  sum.value += value;
+  sum.series += 1;
+  if (!failed) return;
+  sum.errors += value;
+  sum.errorSeries += 1;
+}
+
+/** A label with thousands of values is not an endpoint's name, and must not fill the memory. */
+const mostLabels = 1_000;
+
+function endpointFor({ endpoints }: Total, name: string): EndpointTotal | null {
+  const known = endpoints.get(name);
+  if (known !== undefined) return known;
+  if (endpoints.size >= mostLabels) return null;
+  const endpoint = { value: 0, series: 0, errors: 0, errorSeries: 0 };
+  endpoints.set(name, endpoint);
+  return endpoint;
 }
 
 /** A page has some dozen bucket bounds; one with thousands is not a latency histogram and must not fill the cursor. */
@@ -155,8 +192,29 @@ function readingOf(page: Page, atMs: number): PageResult {
     latency: latencyOf(page, histogram?.series ?? 0),
     memoryPercent: memoryPercentOf(page),
     affectedUsers: names.affectedUsers === null ? null : largestOf(totals.get(names.affectedUsers)),
+    ...endpointsOf(requests, names.errors === null ? null : (totals.get(names.errors) ?? null)),
   };
   return { kind: 'answered', reading };
+}
+
+/**
+ * The largest endpoints.
+ * @param errors where the requests carry no status; `null`: they do
+ */
+function endpointsOf(requests: Total, errors: Total | null): Pick<InstanceReading, 'endpoints'> {
+  // One endpoint is the service itself, and with a thousand of them the label is no endpoint's name.
+  if (requests.endpoints.size < 2 || requests.endpoints.size >= mostLabels) return {};
+  const largest = [...requests.endpoints].toSorted(([, a], [, b]) => b.value - a.value).slice(0, mostEndpoints);
+  const errorsOf = (name: string, total: EndpointTotal): CounterReading => {
+    if (errors === null) return { value: total.errors, series: total.errorSeries };
+    const { value = 0, series = 0 } = errors.endpoints.get(name) ?? {};
+    return { value, series };
+  };
+  const readings = largest.map(([name, total]): [string, EndpointReading] => [
+    name,
+    { requests: { value: total.value, series: total.series }, errors: errorsOf(name, total) },
+  ]);
+  return { endpoints: Object.fromEntries(readings) };
 }
 
 /** Whether the requests counter cannot tell errors although the histogram can. */

@@ -47,15 +47,13 @@ export function samplesWithin(evidence: Evidence, windowMs: number): RegularSamp
   );
 }
 
-/** The sum of regular samples. */
+/** The sum of regular samples, without their parts. */
 export function total(samples: readonly RegularSample[]): RegularSample {
-  const start: RegularSample = { ...noCounts, atMs: 0, durationMs: 0 };
-  return samples.reduce<RegularSample>(
-    (sum, sample) => ({
-      ...addCounts(sum, sample),
-      atMs: sample.atMs,
-      durationMs: sum.durationMs + sample.durationMs,
-    }),
-    start,
-  );
+  let counts: Counts = noCounts;
+  let durationMs = 0;
+  for (const sample of samples) {
+    counts = addCounts(counts, sample);
+    durationMs += sample.durationMs;
+  }
+  return { ...counts, atMs: samples.at(-1)?.atMs ?? 0, durationMs };
 }
