@@ -1,7 +1,7 @@
 import { ofProduct } from '../adapters/store/deployments.ts';
 import type { Store } from '../adapters/store/store.ts';
 import { type Calibration, calibrate, effectSizes } from '../domain/detection/calibration.ts';
-import { learnHabits, type Minute, type PeerMinute } from '../domain/detection/habits.ts';
+import { learnHabits, type Minute, type PeerMinute } from '../domain/detection/habits/habits.ts';
 import { latencyOf } from '../domain/detection/judge.ts';
 import { addHistograms } from '../domain/histogram.ts';
 import type { ProductKey } from '../domain/identity.ts';

@@ -76,9 +76,7 @@ export function countsBetween(previous: Readings | null, current: Readings): Cou
       readings.map(([, now]) => valid(now.affectedUsers)),
       largest,
     ),
-    ...partsOf(
-      parts.map((part, i) => ({ ...part, instance: readings[i]?.[0] ?? '' })),
-    ),
+    ...partsOf(parts.map((part, i) => ({ ...part, instance: readings[i]?.[0] ?? '' }))),
   };
 }
 
@@ -213,7 +211,8 @@ function endpointIncreases(
   const all = Object.keys(before).length < mostEndpoints;
   return Object.entries(now.endpoints ?? {}).map(([name, { requests, errors }]): Part => {
     const earlier = Object.hasOwn(before, name) ? (before[name] ?? null) : null;
-    const from: Origin = earlier === null && !all && origin.kind === 'previous' ? { ...origin, kind: 'base' } : origin;
+    const from: Origin =
+      earlier === null && !all && origin.kind === 'previous' ? { ...origin, kind: 'base' } : origin;
     const count = (then: CounterReading | null, value: CounterReading) =>
       scaled(increase(from, then, value), share) ?? 0;
     return {

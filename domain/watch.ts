@@ -11,7 +11,7 @@ import {
 } from './conditions.ts';
 import type { ServiceRelease } from './deployment.ts';
 import type { Calibration } from './detection/calibration.ts';
-import type { PeerMinute } from './detection/habits.ts';
+import type { PeerMinute } from './detection/habits/habits.ts';
 import { forgetGap, type JudgeState, judge, newJudgeState } from './detection/judge.ts';
 import type { Reference } from './detection/reference.ts';
 import { breachTrigger, shortDuration, type Trigger, type Verdict } from './detection/verdict.ts';

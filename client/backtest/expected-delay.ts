@@ -1,5 +1,5 @@
 import type { Calibration } from '../../domain/detection/calibration.ts';
-import type { PeerMinute } from '../../domain/detection/habits.ts';
+import type { PeerMinute } from '../../domain/detection/habits/habits.ts';
 import { judge, newJudgeState } from '../../domain/detection/judge.ts';
 import { seasonAt } from '../../domain/detection/season.ts';
 import type { Policy } from '../../domain/policy.ts';

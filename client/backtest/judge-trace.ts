@@ -1,7 +1,7 @@
 import { leastChecks } from '../../activities/learn-habits.ts';
 import { addToTotals, asReference, noTotals } from '../../domain/baseline.ts';
 import { calibrate, effectSizes } from '../../domain/detection/calibration.ts';
-import { learnHabits, type Minute, type PeerMinute } from '../../domain/detection/habits.ts';
+import { learnHabits, type Minute, type PeerMinute } from '../../domain/detection/habits/habits.ts';
 import type { JudgeContext } from '../../domain/detection/judge.ts';
 import type { Reference } from '../../domain/detection/reference.ts';
 import type { Histogram } from '../../domain/histogram.ts';

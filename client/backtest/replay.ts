@@ -1,6 +1,6 @@
 import type { Tick } from '../../adapters/store/watches.ts';
 import { addToTotals, asReference, noTotals } from '../../domain/baseline.ts';
-import type { PeerMinute } from '../../domain/detection/habits.ts';
+import type { PeerMinute } from '../../domain/detection/habits/habits.ts';
 import { forgetGap, type JudgeContext, judge, newJudgeState } from '../../domain/detection/judge.ts';
 import type { Reference } from '../../domain/detection/reference.ts';
 import { shortDuration, type TriggerType, type Verdict } from '../../domain/detection/verdict.ts';

@@ -2,7 +2,7 @@ import { learnFromStore } from '../../activities/learn-habits.ts';
 import type { Store } from '../../adapters/store/store.ts';
 import type { Tick } from '../../adapters/store/watches.ts';
 import type { Deployment, Outcome } from '../../domain/deployment.ts';
-import type { PeerMinute } from '../../domain/detection/habits.ts';
+import type { PeerMinute } from '../../domain/detection/habits/habits.ts';
 import { type JudgeContext, latencyOf } from '../../domain/detection/judge.ts';
 import { addHistograms } from '../../domain/histogram.ts';
 import type { ProductKey } from '../../domain/identity.ts';

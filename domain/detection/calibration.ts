@@ -1,6 +1,6 @@
 import type { Policy } from '../policy.ts';
 import type { Path } from './excursion.ts';
-import type { EffectSizes, Habits } from './habits.ts';
+import type { EffectSizes, Habits } from './habits/habits.ts';
 import { planPaths, type StartClass, type TransientPrior } from './paths.ts';
 import { errorUnitMs, latencyUnitMs } from './units.ts';
 

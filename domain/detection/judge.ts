@@ -3,7 +3,7 @@ import type { Policy } from '../policy.ts';
 import { latencyQuantile } from '../policy.ts';
 import type { Sample } from '../sample.ts';
 import { type Calibration, calibrate } from './calibration.ts';
-import { habitsOfReference, type Minute, type PeerMinute } from './habits.ts';
+import { habitsOfReference, type Minute, type PeerMinute } from './habits/habits.ts';
 import { judgeDatabase } from './judge-database.ts';
 import { judgeErrors } from './judge-errors.ts';
 import { judgeHealth } from './judge-health.ts';

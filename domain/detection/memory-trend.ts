@@ -1,4 +1,4 @@
-import type { MemoryHabits, Minute } from './habits.ts';
+import type { MemoryHabits, Minute } from './habits/habits.ts';
 
 /** Memory by half hours: the lowest value of each says what a garbage collector leaves. */
 export interface MemoryState {

@@ -1,6 +1,6 @@
 import { clockTime } from '../timeline.ts';
 import type { Path } from './excursion.ts';
-import type { Habits } from './habits.ts';
+import type { Habits } from './habits/habits.ts';
 import type { Recent } from './surroundings.ts';
 import { shortDuration } from './verdict.ts';
 

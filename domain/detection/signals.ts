@@ -1,12 +1,14 @@
 import type { Policy } from '../policy.ts';
 import type { Calibration } from './calibration.ts';
 import { advanceExcursion, type Excursion, noExcursion, progressOf, ratioOf } from './excursion.ts';
-import { errorEvidence, latencyEvidence, type Minute } from './habits.ts';
+import { errorEvidence } from './habits/errors.ts';
+import type { Minute } from './habits/habits.ts';
+import { latencyEvidence } from './habits/latency.ts';
+import { warmUpAt } from './habits/warm-up.ts';
 import { type MemoryState, newMemoryState, rememberMemory } from './memory-trend.ts';
 import { seasonAt } from './season.ts';
 import { beside, lookAround, type Recent, type Surroundings } from './surroundings.ts';
 import { errorUnitMs, latencyUnitMs, memoryFloorMs } from './units.ts';
-import { warmUpAt } from './warm-up.ts';
 
 /** What the judge remembers of a service between two checks: bounded, a few kilobytes. */
 export interface SignalState {

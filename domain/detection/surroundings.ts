@@ -1,4 +1,4 @@
-import type { Habits, Minute, PeerHabits } from './habits.ts';
+import type { Habits, Minute, PeerHabits } from './habits/habits.ts';
 import { seasonAt } from './season.ts';
 import { shortNumber } from './verdict.ts';
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { learnFromStore, newestPeers } from '../../activities/learn-habits.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
-import { warmUpAt } from '../../domain/detection/warm-up.ts';
+import { warmUpAt } from '../../domain/detection/habits/warm-up.ts';
 import { defaultPolicy } from '../../domain/policy.ts';
 import { noCounts } from '../../domain/sample.ts';
 import { newWatch } from '../../domain/watch.ts';

@@ -18,7 +18,8 @@ import {
 } from '../../client/backtest/service-knowledge.ts';
 import { terminalPlot } from '../../client/backtest/terminal-plot.ts';
 import { type Calibration, calibrate } from '../../domain/detection/calibration.ts';
-import { errorEvidence, habitsOfReference } from '../../domain/detection/habits.ts';
+import { errorEvidence } from '../../domain/detection/habits/errors.ts';
+import { habitsOfReference } from '../../domain/detection/habits/habits.ts';
 import { defaultPolicy } from '../../domain/policy.ts';
 import { aPolicy, aSample, minute } from '../domain/builders.ts';
 import { tableOf } from './backtest-tables.ts';

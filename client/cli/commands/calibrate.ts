@@ -2,7 +2,7 @@ import { learnFromStore, leastChecks } from '../../../activities/learn-habits.ts
 import type { Store } from '../../../adapters/store/store.ts';
 import { addToTotals, noTotals } from '../../../domain/baseline.ts';
 import { type Calibration, calibrate as calibrationOf } from '../../../domain/detection/calibration.ts';
-import { habitsOfReference } from '../../../domain/detection/habits.ts';
+import { habitsOfReference } from '../../../domain/detection/habits/habits.ts';
 import { latencyOf } from '../../../domain/detection/judge.ts';
 import type { ProductKey } from '../../../domain/identity.ts';
 import { productName } from '../../../domain/identity.ts';

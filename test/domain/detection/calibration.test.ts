@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { calibrate, effectSizes } from '../../../domain/detection/calibration.ts';
 import type { Path } from '../../../domain/detection/excursion.ts';
-import { habitsOfReference, learnHabits } from '../../../domain/detection/habits.ts';
+import { habitsOfReference, learnHabits } from '../../../domain/detection/habits/habits.ts';
 import {
   chanceSentence,
   durationSentence,

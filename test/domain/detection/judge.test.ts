@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { calibrate, effectSizes } from '../../../domain/detection/calibration.ts';
-import { learnHabits } from '../../../domain/detection/habits.ts';
+import { learnHabits } from '../../../domain/detection/habits/habits.ts';
 import { forgetGap, type JudgeState } from '../../../domain/detection/judge.ts';
 import { newSignals } from '../../../domain/detection/signals.ts';
 import { aFailingProbe, aHistogram, aPolicy, aProbe, deployedAt, minute, second } from '../builders.ts';

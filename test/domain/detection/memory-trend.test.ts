@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { MemoryHabits } from '../../../domain/detection/habits.ts';
+import type { MemoryHabits } from '../../../domain/detection/habits/habits.ts';
 import {
   leakForecast,
   leakLimit,

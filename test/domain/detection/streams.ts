@@ -1,7 +1,7 @@
 import type { Trace } from '../../../bench/detection/trace.ts';
 import { minutesBefore } from '../../../bench/detection/trace.ts';
 import { type Calibration, calibrate, effectSizes } from '../../../domain/detection/calibration.ts';
-import { learnHabits, type Minute, type PeerMinute } from '../../../domain/detection/habits.ts';
+import { learnHabits, type Minute, type PeerMinute } from '../../../domain/detection/habits/habits.ts';
 import { type JudgeState, judge, newJudgeState } from '../../../domain/detection/judge.ts';
 import type { Reference } from '../../../domain/detection/reference.ts';
 import type { TriggerType, Verdict } from '../../../domain/detection/verdict.ts';

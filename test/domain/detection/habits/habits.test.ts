@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { effectSizes } from '../../../domain/detection/calibration.ts';
+import { effectSizes } from '../../../../domain/detection/calibration.ts';
+import { errorEvidence } from '../../../../domain/detection/habits/errors.ts';
 import {
-  errorEvidence,
   type Habits,
   habitsOfReference,
-  latencyEvidence,
   learnHabits,
   type Minute,
-} from '../../../domain/detection/habits.ts';
-import { seasonAt } from '../../../domain/detection/season.ts';
-import { aPolicy, day, deployedAt, hour, minute, poisson, seeded } from '../builders.ts';
-import { aService, historyOf, type Life } from './streams.ts';
+} from '../../../../domain/detection/habits/habits.ts';
+import { latencyEvidence } from '../../../../domain/detection/habits/latency.ts';
+import { seasonAt } from '../../../../domain/detection/season.ts';
+import { aPolicy, day, deployedAt, hour, minute, poisson, seeded } from '../../builders.ts';
+import { aService, historyOf, type Life } from '../streams.ts';
 
 const effects = effectSizes(aPolicy());
 const learn = (life: Life, minutes = 1_440): Habits =>

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { effectSizes } from '../../../domain/detection/calibration.ts';
-import { learnHabits } from '../../../domain/detection/habits.ts';
-import { seasonAt } from '../../../domain/detection/season.ts';
-import { lastingWarmUps, learnWarmUp, warmUpAt } from '../../../domain/detection/warm-up.ts';
-import { aPolicy, deployedAt, minute } from '../builders.ts';
+import { effectSizes } from '../../../../domain/detection/calibration.ts';
+import { learnHabits } from '../../../../domain/detection/habits/habits.ts';
+import { lastingWarmUps, learnWarmUp, warmUpAt } from '../../../../domain/detection/habits/warm-up.ts';
+import { seasonAt } from '../../../../domain/detection/season.ts';
+import { aPolicy, deployedAt, minute } from '../../builders.ts';
 import {
   aService,
   calibrationOf,
@@ -13,7 +13,7 @@ import {
   judged,
   type Life,
   type Row,
-} from './streams.ts';
+} from '../streams.ts';
 
 const calm = aService();
 /** Four times as slow for some twenty minutes. */

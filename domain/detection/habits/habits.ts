@@ -1,0 +1,185 @@
+import { flatSeason, type Season, seasonAt } from '../season.ts';
+import { errorHabits, leastShare } from './errors.ts';
+import { defaultDrift, defaultSampling, latencyHabits } from './latency.ts';
+import { dbHabits, healthHabits, memoryHabits } from './resources.ts';
+import { levelOf, trafficSeason } from './traffic.ts';
+import { lastingWarmUps, learnWarmUp, type WarmUp } from './warm-up.ts';
+
+/** What one check measured, as the judge sees it. */
+export interface Minute {
+  /** End of the check, milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly errors: number;
+  /** The latency that the trigger names, p95 by default; `null` without a request or without the source telling. */
+  readonly latencyMs: number | null;
+  readonly memoryPercent: number | null;
+  readonly dbConnectionErrors: number | null;
+  /** Failed health checks of the check's time; absent: not known. */
+  readonly failedHealthChecks?: number;
+  /** Untouched neighbours, summed. */
+  readonly peers: PeerMinute | null;
+}
+
+export type PeerMinute = Pick<Minute, 'requests' | 'errors' | 'latencyMs'>;
+
+/** How a service's errors come in its own normal life. */
+export interface ErrorHabits {
+  /** Errors per request by time of day. */
+  readonly share: Season;
+  /** How much higher than that the last hours were, at least 1. */
+  readonly level: number;
+  /** Variance of the counts beside that of Poisson's law, at least 1: over minutes, and over half hours, where slow swings add up. */
+  readonly dispersion: number;
+  readonly slowDispersion: number;
+  /** Excursions seen, in bad minutes, by effect (see `errorEffects`). */
+  readonly peaks: readonly (readonly number[])[];
+}
+
+export interface LatencyHabits {
+  /** Logarithm of the latency in milliseconds, by time of day. */
+  readonly level: Season;
+  /** Added to it: the last hours, at least 0. */
+  readonly shift: number;
+  /** Variance of a check's logarithm: `sampling / requests + drift`. */
+  readonly sampling: number;
+  readonly drift: number;
+  readonly peaks: readonly (readonly number[])[];
+}
+
+export interface MemoryHabits {
+  /** Highest of the lowest values of half an hour each, percent. */
+  readonly highestFloor: number;
+  readonly highest: number;
+  /** Steepest growth of such a floor within two hours, percent. */
+  readonly steepest: number;
+}
+
+/** What a service's life before the deployment says of it: a few kilobytes, fixed when the deployment is reported. */
+export interface Habits {
+  /** Days of history behind it; 0: a reference alone. */
+  readonly days: number;
+  /** How a sentence calls it: `v2.4.0 at this hour`. */
+  readonly label: string;
+  readonly errors: ErrorHabits;
+  readonly latency: LatencyHabits | null;
+  /** Requests a minute by time of day. */
+  readonly traffic: Season;
+  /** Today's traffic against that. */
+  readonly trafficLevel: number;
+  readonly memory: MemoryHabits | null;
+  /** The 99.9 % quantile of connection errors in two checks. */
+  readonly dbErrors: number | null;
+  /** The most health checks that failed within five checks in a row; 0 where that is not known. */
+  readonly failedHealthChecks: number;
+  readonly peers: PeerHabits | null;
+  /** How its earlier deployments started; `null`: none is in the history, and an assumption must do. */
+  readonly warmUp: WarmUp | null;
+}
+
+export type PeerHabits = Pick<Habits, 'errors' | 'latency'>;
+
+/** Ratios that the judge's paths look for, for the default multiplier of 2 and 1.5. */
+export interface EffectSizes {
+  readonly errors: readonly { readonly ratio: number; readonly leastRatio: number }[];
+  readonly latency: readonly { readonly ratio: number; readonly leastRatio: number }[];
+  readonly latencyMultiplier: number;
+  /** The judge's minute for each, milliseconds. */
+  readonly errorUnitMs: number;
+  readonly latencyUnitMs: number;
+  readonly warmUpMs: number;
+}
+
+const minuteMs = 60_000;
+/**
+ * Learns from the minutes before a deployment, oldest first. Excursions are counted with the judge's own CUSUM, so that what
+ * the judge would have seen yesterday is what it expects of today.
+ */
+export function learnHabits(
+  history: readonly Minute[],
+  effects: EffectSizes,
+  label: string,
+  starts: readonly number[] = [],
+): Habits {
+  const observed = history.filter((minute) => minute.durationMs > 0);
+  const units = observed.reduce((sum, minute) => sum + minute.durationMs, 0) / effects.errorUnitMs;
+  const traffic = trafficSeason(observed);
+  const settled = settledOf(observed, starts, effects.warmUpMs);
+  const errors = errorHabits(settled, effects);
+  const latency = latencyHabits(settled, effects);
+  const peers = observed.every((minute) => minute.peers === null)
+    ? null
+    : observed.flatMap((minute): Minute[] => (minute.peers === null ? [] : [{ ...minute, ...minute.peers }]));
+  return {
+    days: units / 1440,
+    label,
+    errors,
+    latency,
+    traffic,
+    trafficLevel: levelOf(observed.slice(-60), traffic),
+    memory: memoryHabits(observed),
+    dbErrors: dbHabits(observed),
+    failedHealthChecks: healthHabits(observed),
+    peers:
+      peers === null
+        ? null
+        : {
+            // Nobody asks for a neighbour's excursions.
+            errors: errorHabits(peers, { ...effects, errors: [] }),
+            latency: latencyHabits(peers, { ...effects, latency: [] }),
+          },
+    warmUp: learnWarmUp(observed, starts, effects.warmUpMs, {
+      errors: (minute) => minute.requests * seasonAt(errors.share, minute.atMs - minute.durationMs / 2),
+      latencyMs: (minute) =>
+        latency === null ? null : Math.exp(seasonAt(latency.level, minute.atMs - minute.durationMs / 2)),
+    }),
+  };
+}
+
+/** Without the starts of deployments, where that leaves something: a slow start of yesterday is no habit of this hour. */
+function settledOf(
+  history: readonly Minute[],
+  starts: readonly number[],
+  warmUpMs: number,
+): readonly Minute[] {
+  const endOf = (start: number) => start + lastingWarmUps * warmUpMs;
+  const settled = history.filter(({ atMs }) => !starts.some((start) => atMs > start && atMs <= endOf(start)));
+  return 2 * settled.length >= history.length ? settled : history;
+}
+
+/** Without a history: one reference's sums, the same at every hour, and no claim about transients. */
+export function habitsOfReference(reference: {
+  readonly label: string;
+  readonly requests: number;
+  readonly errors: number;
+  readonly durationMs: number;
+  readonly latencyMs: number | null;
+}): Habits {
+  const { label, requests, errors, durationMs, latencyMs } = reference;
+  // Little evidence, wide bounds: five lucky minutes without an error are no rate of zero.
+  const share = Math.max(leastShare, (errors + Math.sqrt(errors) + 0.5) / Math.max(1, requests));
+  const minutes = Math.max(1, durationMs / minuteMs);
+  return {
+    days: 0,
+    label,
+    errors: { share: flatSeason(share), level: 1, dispersion: 1.5, slowDispersion: 2, peaks: [] },
+    latency:
+      latencyMs === null
+        ? null
+        : {
+            level: flatSeason(Math.log(latencyMs)),
+            shift: 0,
+            sampling: defaultSampling,
+            drift: defaultDrift,
+            peaks: [],
+          },
+    traffic: flatSeason(requests / minutes),
+    trafficLevel: 1,
+    memory: null,
+    dbErrors: null,
+    failedHealthChecks: 0,
+    peers: null,
+    warmUp: null,
+  };
+}
