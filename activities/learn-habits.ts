@@ -9,8 +9,10 @@ import type { Policy } from '../domain/policy.ts';
 import { checkFailed, type Sample } from '../domain/sample.ts';
 
 const dayMs = 24 * 3_600_000;
-/** How far back a service's life is looked at. */
+/** How far back a service's life is looked at as a whole. */
 const historyMs = 3 * dayMs;
+/** And of so many weeks before the day that is about to be watched: weekends are not weekdays. */
+const weeks = 3;
 /** Less than this many checks says less of a service than one reference does. */
 export const leastChecks = 180;
 
@@ -28,26 +30,38 @@ export async function learnFromStore(
   learning: Learning,
   policy: Policy,
 ): Promise<Calibration | null> {
-  const range = { sinceMs: learning.untilMs - historyMs, untilMs: learning.untilMs };
-  const samples = (await store.watches.history(learning, range)).filter((sample) => sample.durationMs > 0);
-  if (samples.length < leastChecks || samples.every(({ requests }) => requests === 0)) return null;
-  const peers = await peerHistory(store, learning.neighbours, range, policy);
-  const minutes = samples.map((sample) => minuteOf(sample, policy, peers(sample.atMs, sample.durationMs)));
+  const ranges = rangesBefore(learning.untilMs);
+  const samples: Sample[] = [];
+  for (const part of ranges) samples.push(...(await store.watches.history(learning, part)));
+  const measured = samples.filter((sample) => sample.durationMs > 0);
+  if (measured.length < leastChecks || measured.every(({ requests }) => requests === 0)) return null;
+  const peers = await peerHistory(store, learning.neighbours, ranges, policy);
+  const minutes = measured.map((sample) => minuteOf(sample, policy, peers(sample.atMs, sample.durationMs)));
   return calibrate(
-    learnHabits(minutes, effectSizes(policy), learning.label, await startsIn(store, learning, range)),
+    learnHabits(minutes, effectSizes(policy), learning.label, await startsIn(store, learning, ranges)),
     policy,
   );
 }
 
+interface TimeRange {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+/** Oldest first. */
+function rangesBefore(untilMs: number): TimeRange[] {
+  const weekAgo = Array.from({ length: weeks }, (_, i): TimeRange => {
+    const sinceMs = untilMs - 7 * (weeks - i) * dayMs;
+    return { sinceMs, untilMs: sinceMs + dayMs };
+  });
+  return [...weekAgo, { sinceMs: untilMs - historyMs, untilMs }];
+}
+
 /** When its deployments that went well were made; a restored release starts as any other does. */
-async function startsIn(
-  store: Store,
-  learning: Learning,
-  range: { readonly sinceMs: number; readonly untilMs: number },
-): Promise<number[]> {
+async function startsIn(store: Store, learning: Learning, ranges: readonly TimeRange[]): Promise<number[]> {
   const deployments = await store.deployments.list(ofProduct(learning, 50));
   return deployments
-    .filter(({ deployedAtMs: at }) => at > range.sinceMs && at < range.untilMs)
+    .filter(({ deployedAtMs: at }) => ranges.some(({ sinceMs, untilMs }) => at > sinceMs && at < untilMs))
     .filter(({ outcome }) => outcome !== 'rolled_back' && outcome !== 'needs_attention')
     .map(({ deployedAtMs }) => deployedAtMs);
 }
@@ -56,7 +70,7 @@ async function startsIn(
 export async function newestPeers(
   store: Store,
   neighbours: readonly ProductKey[],
-  range: { readonly sinceMs: number; readonly untilMs: number },
+  range: TimeRange,
   policy: Policy,
 ): Promise<PeerMinute | null> {
   if (neighbours.length === 0) return null;
@@ -77,7 +91,7 @@ export async function newestPeers(
 async function peerHistory(
   store: Store,
   neighbours: readonly ProductKey[],
-  range: { readonly sinceMs: number; readonly untilMs: number },
+  ranges: readonly TimeRange[],
   policy: Policy,
 ): Promise<(atMs: number, durationMs: number) => PeerMinute | null> {
   const found = await Promise.all(
@@ -89,7 +103,9 @@ async function peerHistory(
           : await store.deployments.read({ ...neighbour, deployment: currentDeployment });
       const services = deployment?.services ?? [];
       return Promise.all(
-        services.map(({ service }) => store.watches.history({ ...neighbour, service }, range)),
+        services.flatMap(({ service }) =>
+          ranges.map((range) => store.watches.history({ ...neighbour, service }, range)),
+        ),
       );
     }),
   );
@@ -121,13 +137,15 @@ function together(samples: readonly Sample[], policy: Policy): PeerMinute | null
 }
 
 function minuteOf(sample: Sample, policy: Policy, peers: PeerMinute | null): Minute {
-  const { atMs, durationMs, requests, errors, memoryPercent, dbConnectionErrors } = sample;
+  const { atMs, durationMs, requests, errors, latency, memoryPercent, dbConnectionErrors, parts } = sample;
   return {
     atMs,
     durationMs,
     requests,
     errors,
     latencyMs: latencyOf(sample, policy),
+    histogram: latency,
+    ...(parts === undefined ? {} : { parts }),
     memoryPercent,
     dbConnectionErrors,
     failedHealthChecks: checkFailed(sample.probes) ? 1 : 0,

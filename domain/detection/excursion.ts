@@ -88,6 +88,57 @@ export function advanceExcursion(before: Excursion, path: Path, step: Increment)
   };
 }
 
+/** No single check alarms: after a blind stretch one stands for all of it, and a burst of a minute would fill it. */
+const leastChecks = 3;
+
+/** While something outside explains it, nothing is held against the release; what speaks for it counts. */
+export function advanceUnlessHeld(
+  before: Excursion | undefined,
+  path: Path,
+  step: Increment,
+  held: boolean,
+): Excursion {
+  const taken = { ...step, minutes: Math.min(step.minutes, path.badMinutes / leastChecks) };
+  return advanceExcursion(
+    before ?? noExcursion,
+    path,
+    held
+      ? { ...taken, evidence: Math.min(0, step.evidence), found: Math.min(step.found, step.expected) }
+      : taken,
+  );
+}
+
+/** The path that alarms now, by index; -1: none. */
+export function alarming(
+  excursions: readonly Excursion[],
+  paths: readonly Path[],
+  least: { readonly excess: number },
+): number {
+  return paths.findIndex((path, i) => alarms(excursions[i] ?? noExcursion, path, least));
+}
+
+export function alarms(excursion: Excursion, path: Path, least: { readonly excess: number }): boolean {
+  return (
+    progressOf(excursion, path) >= 1 &&
+    ratioOf(excursion) >= path.leastRatio &&
+    excursion.found >= path.leastShare * excursion.requests &&
+    excursion.found - excursion.expected >= least.excess
+  );
+}
+
+/** The path that has most of the evidence it needs. */
+export function furthest(
+  excursions: readonly Excursion[],
+  paths: readonly Path[],
+): { readonly progress: number; readonly path: Path | null } {
+  let best: { progress: number; path: Path | null } = { progress: 0, path: null };
+  paths.forEach((path, i) => {
+    const progress = progressOf(excursions[i] ?? noExcursion, path);
+    if (progress > best.progress) best = { progress, path };
+  });
+  return best;
+}
+
 /** Share of the evidence needed that an excursion has, 0..1 and more. */
 export function progressOf(excursion: Excursion, path: Path): number {
   if (excursion.since === null) return 0;

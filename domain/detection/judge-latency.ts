@@ -1,10 +1,13 @@
 import { quantileMs } from '../histogram.ts';
 import { latencyQuantile } from '../policy.ts';
-import { noExcursion, progressOf } from './excursion.ts';
+import { effectSizes } from './calibration.ts';
+import { alarming, furthest, ratioOf } from './excursion.ts';
+import { slowRequests, tailLooks } from './habits/tail.ts';
+import { latencyWarmUp } from './habits/warm-up.ts';
 import type { Case } from './judge.ts';
 import { seasonAt } from './season.ts';
 import { chanceSentence, durationSentence, externalSentence, neighboursSentence } from './sentences.ts';
-import { alarming, latencyWarmUp, stillSlow } from './signals.ts';
+import { stillSlow } from './signals.ts';
 import { latencyUnitMs } from './units.ts';
 import { shortNumber, type Verdict } from './verdict.ts';
 import { type RegularSample, samplesWithin, total } from './window/evidence.ts';
@@ -40,15 +43,18 @@ export function judgeLatency(found: Case): Verdict {
     const reason = `${numbers}; slow for ${durationSentence(sinceMs, nowMs, excused)}${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`;
     return { ...verdict('breach', baseline, current, threshold, reason), sinceMs, chance: path.chance };
   }
+  const slow = held ? null : slowBreach(found);
+  if (slow !== null)
+    return {
+      ...verdict('breach', baseline, current, threshold, `${numbers}; ${slow.reason}`),
+      ...slow.since,
+    };
   if (!(current > threshold)) return verdict('healthy', baseline, current, threshold, numbers);
   if (held) {
     const reason = `${numbers}; ${externalSentence(signals.outside.latency)}`;
     return verdict('external', baseline, current, threshold, reason);
   }
-  const progress = calibration.latencyPaths.reduce(
-    (most, candidate, i) => Math.max(most, progressOf(signals.latency[i] ?? noExcursion, candidate)),
-    0,
-  );
+  const { progress } = furthest(signals.latency, calibration.latencyPaths);
   return progress >= 0.25
     ? verdict(
         'suspect',
@@ -58,6 +64,42 @@ export function judgeLatency(found: Case): Verdict {
         `${numbers}; ${Math.round(100 * Math.min(progress, 0.99))} % of the evidence needed`,
       )
     : verdict('healthy', baseline, current, threshold, numbers);
+}
+
+/** So many slow requests beyond the usual are the least to act on. */
+const leastSlow = 8;
+
+/** Too many slow requests, counted: where the percentile is too coarse, or lies below them. */
+function slowBreach({ state: { signals, window }, calibration, policy, nowMs, deployedAtMs }: Case): {
+  readonly reason: string;
+  readonly since: { readonly sinceMs: number; readonly chance: number };
+} | null {
+  const { tail, latency } = calibration?.habits ?? {};
+  if (calibration === null || tail == null || latency == null) return null;
+  const looks = tailLooks(effectSizes(policy));
+  for (const [i, look] of looks.entries()) {
+    const paths = calibration.tailPaths[i] ?? [];
+    const excursions = signals.tail?.[i] ?? [];
+    const which = alarming(excursions, paths, { excess: leastSlow });
+    const path = paths[which];
+    const excursion = excursions[which];
+    const newest = window.regular.at(-1);
+    if (path === undefined || excursion === undefined || newest === undefined) continue;
+    const now = slowRequests(
+      tail,
+      { histogram: newest.latency, requests: newest.requests },
+      { look, usualMs: Math.exp(seasonAt(latency.level, nowMs) + latency.shift), slowdown: 1 },
+    );
+    // Over by now.
+    if (now === null || now.found < 0.2 * ratioOf(excursion) * now.expected) continue;
+    const sinceMs = deployedAtMs + (excursion.since ?? 0) * latencyUnitMs(policy);
+    const share = (count: number) => `${shortNumber((100 * count) / Math.max(1, excursion.requests))} %`;
+    return {
+      reason: `${share(excursion.found)} of the requests took longer than ${shortNumber(now.limitMs)} ms for ${durationSentence(sinceMs, nowMs, false)}, ${share(excursion.expected)} is usual${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`,
+      since: { sinceMs, chance: path.chance },
+    };
+  }
+  return null;
 }
 
 /** Percentiles do not add up: where the source tells nothing else, their mean over the requests stands for the window's. */

@@ -107,13 +107,15 @@ function calibrationOf(references: readonly Reference[], policy: Policy): Calibr
 }
 
 function minuteOf(sample: RegularSample, policy: Policy, peers: PeerMinute | null): Minute {
-  const { atMs, durationMs, requests, errors, memoryPercent, dbConnectionErrors } = sample;
+  const { atMs, durationMs, requests, errors, latency, memoryPercent, dbConnectionErrors, parts } = sample;
   return {
     atMs,
     durationMs,
     requests,
     errors,
     latencyMs: latencyOf(sample, policy),
+    histogram: latency,
+    ...(parts === undefined ? {} : { parts }),
     memoryPercent,
     dbConnectionErrors,
     peers,

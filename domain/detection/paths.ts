@@ -49,6 +49,8 @@ export interface PathPlan {
   readonly prior: TransientPrior;
   /** False alarms allowed per deployment day, for this trigger. */
   readonly budget: number;
+  /** How many of these are watched at the same time: each has its own chance, the transients are those of all. */
+  readonly atOnce?: number;
 }
 
 /** A day of watching; the budget is per deployment, and so per day. */
@@ -59,7 +61,10 @@ const longestMinutes = 40;
  * For each start class and effect the least number of bad minutes that keeps its part of the budget: transients begin as often
  * and last as long as the service's own history says, with the prior where the history is short.
  */
-export function planPaths({ classes, prior, budget }: PathPlan, history: ExcursionHistory): Path[] {
+export function planPaths(
+  { classes, prior, budget, atOnce = 1 }: PathPlan,
+  history: ExcursionHistory,
+): Path[] {
   return classes.flatMap((start) =>
     start.effects.map((effect): Path => {
       const spent = budget * effect.budgetShare;
@@ -71,7 +76,7 @@ export function planPaths({ classes, prior, budget }: PathPlan, history: Excursi
         latestStart: start.latestStart,
         until: start.until,
         badMinutes: Math.max(effect.leastMinutes, least),
-        evidence: evidenceFor(spent, starts),
+        evidence: evidenceFor(spent / atOnce, starts),
         leastRatio: effect.leastRatio,
         leastShare: effect.leastShare,
         slow: start.slow,

@@ -1,4 +1,4 @@
-/** A value by time of day (UTC), in half-hour bins. */
+/** A value by time of day (UTC), in half-hour bins; seven days of them from a Thursday on are a week. */
 export type Season = readonly number[];
 
 export const seasonBins = 48;
@@ -15,6 +15,16 @@ export function seasonAt(season: Season, atMs: number): number {
   const lower = Math.floor(position);
   const part = position - lower;
   return (1 - part) * binValue(season, lower) + part * binValue(season, lower + 1);
+}
+
+/** Of a week's season the day that begins then: what a watch of 24 hours needs of it. */
+export function dayAhead(season: Season, fromMs: number): Season {
+  if (season.length <= seasonBins) return season;
+  const first = Math.floor(fromMs / binMs);
+  const day = new Array<number>(seasonBins).fill(0);
+  for (let step = 0; step < seasonBins; step++)
+    day[binOf((first + step) * binMs)] = binValue(season, first + step);
+  return day;
 }
 
 /** The same all day. */

@@ -1,11 +1,13 @@
 import type { Policy } from '../policy.ts';
-import type { Calibration } from './calibration.ts';
-import { advanceExcursion, type Excursion, noExcursion, progressOf, ratioOf } from './excursion.ts';
+import { type Calibration, effectSizes } from './calibration.ts';
+import { advanceUnlessHeld, type Excursion, noExcursion } from './excursion.ts';
 import { errorEvidence } from './habits/errors.ts';
 import type { Minute } from './habits/habits.ts';
 import { latencyEvidence } from './habits/latency.ts';
-import { warmUpAt } from './habits/warm-up.ts';
+import { slowRequests, tailLooks } from './habits/tail.ts';
+import { errorWarmUp, startSlowdown } from './habits/warm-up.ts';
 import { type MemoryState, newMemoryState, rememberMemory } from './memory-trend.ts';
+import { advanceParts, type PartExcursion } from './part-signals.ts';
 import { seasonAt } from './season.ts';
 import { beside, lookAround, type Recent, type Surroundings } from './surroundings.ts';
 import { errorUnitMs, latencyUnitMs, memoryFloorMs } from './units.ts';
@@ -17,6 +19,10 @@ export interface SignalState {
   /** One for each path of the calibration, in its order. */
   readonly errors: readonly Excursion[];
   readonly latency: readonly Excursion[];
+  /** Slow requests: for each look one for each of its paths. */
+  readonly tail?: readonly (readonly Excursion[])[];
+  /** Endpoints and instances whose excursions are under way. */
+  readonly parts?: readonly PartExcursion[];
   /** Today's traffic against the habits', slowly adapting. */
   readonly trafficLevel: number | null;
   /** Until when something outside explains what is seen, minutes since the deployment. */
@@ -63,24 +69,22 @@ const slowTrafficMinutes = 120;
 
 /** Takes one check in. */
 export function advanceSignals(state: SignalState, minute: Minute, context: SignalContext): SignalState {
-  const { policy, calibration, deployedAtMs } = context;
+  const { policy, calibration } = context;
   const { habits } = calibration;
-  const unitMs = errorUnitMs(policy);
-  const minutes = minute.durationMs / unitMs;
-  const at = (minute.atMs - deployedAtMs) / unitMs;
-  const slowUnitMs = latencyUnitMs(policy);
-  const middleMs = minute.atMs - minute.durationMs / 2;
-  const warmUps = (middleMs - deployedAtMs) / Math.max(1, policy.monitoring.warmUpMs);
-  const level = trafficLevel(state, minute, middleMs, context);
-  const usualRequests = ((seasonAt(habits.traffic, middleMs) * minute.durationMs) / 60_000) * level;
-  const usualErrors =
-    minute.requests * seasonAt(habits.errors.share, middleMs) * habits.errors.level * errorWarmUp(warmUps);
-  const slower = slowerThanThreshold(minute, middleMs, warmUps, context);
+  const time = timeOf(minute, context);
+  const level = trafficLevel(state, minute, time.middleMs, context);
+  const usualRequests = ((seasonAt(habits.traffic, time.middleMs) * minute.durationMs) / 60_000) * level;
+  const usualShare =
+    seasonAt(habits.errors.share, time.middleMs) *
+    habits.errors.level *
+    errorWarmUp(time.warmUps, habits.warmUp);
+  const usualErrors = minute.requests * usualShare;
+  const slower = slowerThanThreshold(minute, time, context);
   const recent: Recent[] = [
     ...state.recent.slice(1 - recentChecks),
     {
       atMs: minute.atMs,
-      minutes,
+      minutes: time.minutes,
       requests: minute.requests,
       errors: minute.errors,
       usualRequests,
@@ -90,58 +94,37 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
     },
   ];
   const outside = lookAround(recent, habits);
-  const slowAt = (minute.atMs - deployedAtMs) / slowUnitMs;
   const heldUntil = {
-    errors: outside.errors === null ? state.heldUntil.errors : at + lingersMinutes,
-    latency: outside.latency === null ? state.heldUntil.latency : slowAt + lingersMinutes,
+    errors: outside.errors === null ? state.heldUntil.errors : time.at + lingersMinutes,
+    latency: outside.latency === null ? state.heldUntil.latency : time.slowAt + lingersMinutes,
   };
-  const errors = calibration.errorPaths.map((path, i) => {
-    const dispersion = path.slow ? habits.errors.slowDispersion : habits.errors.dispersion;
-    const evidence = errorEvidence(minute.errors, usualErrors, path.effect, dispersion);
-    const step = {
-      evidence,
-      found: minute.errors,
-      expected: usualErrors,
-      requests: minute.requests,
-      minutes,
-      at,
-    };
-    return advance(state.errors[i], path, step, at <= heldUntil.errors);
-  });
-  const latency = calibration.latencyPaths.map((path, i) => {
-    if (slower === null) return state.latency[i] ?? noExcursion;
-    const evidence = latencyEvidence(slower.by, slower.variance);
-    const slowMinutes = minute.durationMs / slowUnitMs;
-    const step = {
-      evidence,
-      found: slower.ratio * slowMinutes,
-      expected: slowMinutes,
-      requests: minute.requests,
-      minutes: slowMinutes,
-      at: slowAt,
-    };
-    return advance(state.latency[i], path, step, slowAt <= heldUntil.latency);
-  });
-  const ratio = usualRequests > 0 ? Math.max(0.5, Math.min(1.5, minute.requests / usualRequests)) : 1;
-  const isOdd = outside.errors !== null || minute.errors > 3 * usualErrors + 3;
+  const held = { errors: time.at <= heldUntil.errors, latency: time.slowAt <= heldUntil.latency };
   const dbErrors = minute.dbConnectionErrors ?? 0;
   const dbLimit = Math.max(policy.triggers.database.connectionErrors, 2 * (habits.dbErrors ?? 0));
+  const isOdd = outside.errors !== null || minute.errors > 3 * usualErrors + 3;
   return {
     recent,
-    errors,
-    latency,
-    trafficLevel:
-      level *
-      (1 + (ratio - 1) * (1 - Math.exp(-minutes / (isOdd ? slowTrafficMinutes : trafficMemoryMinutes)))),
+    errors: advanceErrors(state.errors, minute, { usualErrors, held: held.errors }, time, context),
+    latency: advanceLatency(state.latency, minute, { slower, held: held.latency }, time, context),
+    tail: advanceTail(state.tail ?? [], minute, held.latency, time, context),
+    parts: advanceParts(state.parts ?? [], minute.parts ?? [], calibration.partPaths ?? [], {
+      usualShare,
+      minutes: time.minutes,
+      at: time.at,
+      held: held.errors,
+      habits: habits.parts ?? null,
+      dispersion: { fast: habits.errors.dispersion, slow: habits.errors.slowDispersion },
+    }),
+    trafficLevel: adapted(level, minute.requests, usualRequests, time.minutes, isOdd),
     heldUntil,
     outside: {
-      errors: outside.errors ?? (at <= heldUntil.errors ? state.outside.errors : null),
-      latency: outside.latency ?? (slowAt <= heldUntil.latency ? state.outside.latency : null),
+      errors: outside.errors ?? (held.errors ? state.outside.errors : null),
+      latency: outside.latency ?? (held.latency ? state.outside.latency : null),
     },
     memory: rememberMemory(
       state.memory,
       minute,
-      (minute.atMs - deployedAtMs) / memoryFloorMs(policy),
+      (minute.atMs - context.deployedAtMs) / memoryFloorMs(policy),
       Math.max(policy.triggers.memory.thresholdPercent, (habits.memory?.highest ?? 0) + memoryMargin),
     ),
     dbRun: dbErrors + state.lastDbErrors > dbLimit && dbErrors > 0 ? state.dbRun + 1 : 0,
@@ -149,8 +132,111 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
   };
 }
 
-/** No single check alarms: after a blind stretch one stands for all of it, and a burst of a minute would fill it. */
-const leastChecks = 3;
+/** Where a check lies, in the units of the triggers. */
+interface CheckTime {
+  readonly middleMs: number;
+  /** Its length and its end since the deployment, in minutes of the error rate's window. */
+  readonly minutes: number;
+  readonly at: number;
+  /** The same in those of the latency's window. */
+  readonly slowMinutes: number;
+  readonly slowAt: number;
+  /** Its middle, in warm-ups since the deployment. */
+  readonly warmUps: number;
+}
+
+function timeOf({ atMs, durationMs }: Minute, { policy, deployedAtMs }: SignalContext): CheckTime {
+  const unitMs = errorUnitMs(policy);
+  const slowUnitMs = latencyUnitMs(policy);
+  const middleMs = atMs - durationMs / 2;
+  return {
+    middleMs,
+    minutes: durationMs / unitMs,
+    at: (atMs - deployedAtMs) / unitMs,
+    slowMinutes: durationMs / slowUnitMs,
+    slowAt: (atMs - deployedAtMs) / slowUnitMs,
+    warmUps: (middleMs - deployedAtMs) / Math.max(1, policy.monitoring.warmUpMs),
+  };
+}
+
+function advanceErrors(
+  before: readonly Excursion[],
+  { errors, requests }: Minute,
+  { usualErrors, held }: { readonly usualErrors: number; readonly held: boolean },
+  { minutes, at }: CheckTime,
+  { calibration: { habits, errorPaths } }: SignalContext,
+): Excursion[] {
+  return errorPaths.map((path, i) => {
+    const dispersion = path.slow ? habits.errors.slowDispersion : habits.errors.dispersion;
+    const evidence = errorEvidence(errors, usualErrors, path.effect, dispersion);
+    const step = { evidence, found: errors, expected: usualErrors, requests, minutes, at };
+    return advanceUnlessHeld(before[i], path, step, held);
+  });
+}
+
+function advanceLatency(
+  before: readonly Excursion[],
+  { requests }: Minute,
+  { slower, held }: { readonly slower: ReturnType<typeof slowerThanThreshold>; readonly held: boolean },
+  { slowMinutes, slowAt }: CheckTime,
+  { calibration: { latencyPaths } }: SignalContext,
+): Excursion[] {
+  return latencyPaths.map((path, i) => {
+    if (slower === null) return before[i] ?? noExcursion;
+    const step = {
+      evidence: latencyEvidence(slower.by, slower.variance),
+      found: slower.ratio * slowMinutes,
+      expected: slowMinutes,
+      requests,
+      minutes: slowMinutes,
+      at: slowAt,
+    };
+    return advanceUnlessHeld(before[i], path, step, held);
+  });
+}
+
+/** Slow requests, counted where the source has buckets. */
+function advanceTail(
+  before: readonly (readonly Excursion[])[],
+  minute: Minute,
+  held: boolean,
+  { middleMs, warmUps, slowMinutes, slowAt }: CheckTime,
+  { calibration: { habits, tailPaths = [] }, policy }: SignalContext,
+): Excursion[][] {
+  const { tail, latency } = habits;
+  if (tail == null || latency === null) return [];
+  return tailLooks(effectSizes(policy)).map((look, i) => {
+    const paths = tailPaths[i] ?? [];
+    const slow = slowRequests(tail, minute, {
+      look,
+      usualMs: Math.exp(seasonAt(latency.level, middleMs) + latency.shift),
+      slowdown: startSlowdown(warmUps, habits.warmUp),
+    });
+    return paths.map((path, j) => {
+      const excursion = before[i]?.[j] ?? noExcursion;
+      if (slow === null) return excursion;
+      const { found, expected } = slow;
+      // The least share that is a breach, beside the usual one.
+      const ratio = Math.max(1.5, Math.min(10, (1.3 * look.leastShare * minute.requests) / expected));
+      const step = {
+        evidence: errorEvidence(found, expected, ratio, tail.dispersion),
+        found,
+        expected,
+        requests: minute.requests,
+        minutes: slowMinutes,
+        at: slowAt,
+      };
+      return advanceUnlessHeld(excursion, path, step, held);
+    });
+  });
+}
+
+/** Today's traffic becomes the usual one. */
+function adapted(level: number, requests: number, usual: number, minutes: number, isOdd: boolean): number {
+  const ratio = usual > 0 ? Math.max(0.5, Math.min(1.5, requests / usual)) : 1;
+  const memory = isOdd ? slowTrafficMinutes : trafficMemoryMinutes;
+  return level * (1 + (ratio - 1) * (1 - Math.exp(-minutes / memory)));
+}
 
 /**
  * What a deployment does to the service's share of the traffic, it does at once: the first checks set the level, where they are
@@ -170,73 +256,22 @@ function trafficLevel(
   return isFirst ? Math.max(known, seen) : known;
 }
 
-/** While something outside explains it, nothing is held against the release; what speaks for it counts. */
-function advance(
-  before: Excursion | undefined,
-  path: Parameters<typeof advanceExcursion>[1],
-  step: Parameters<typeof advanceExcursion>[2],
-  held: boolean,
-): Excursion {
-  const taken = { ...step, minutes: Math.min(step.minutes, path.badMinutes / leastChecks) };
-  return advanceExcursion(
-    before ?? noExcursion,
-    path,
-    held
-      ? { ...taken, evidence: Math.min(0, step.evidence), found: Math.min(step.found, step.expected) }
-      : taken,
-  );
-}
-
-/** A process that has just started fails more often: up to four and a half times, decaying over some five warm-ups. */
-export function errorWarmUp(age: number): number {
-  return 1 + 3.6 * Math.exp(-Math.max(0, age) / 4.7);
-}
-
-/** And is slower: up to two and a third times, decaying over twenty warm-ups. */
-export function latencyWarmUp(age: number): number {
-  return 1 + 1.3 * Math.exp(-Math.max(0, age) / 20);
-}
-
-/** A warm-up may be worse than assumed. */
-const warmUpMargin = 1.12;
-
 /** How far the latency lies above its threshold, as a logarithm, with its variance. */
 function slowerThanThreshold(
   minute: Minute,
-  middleMs: number,
-  warmUps: number,
+  { middleMs, warmUps }: CheckTime,
   { calibration, policy }: SignalContext,
 ): { by: number; variance: number; ratio: number } | null {
   const { latency, warmUp } = calibration.habits;
   if (latency === null || minute.latencyMs === null || minute.latencyMs <= 0) return null;
   const { multiplier } = policy.triggers.latency;
   const excess = Math.log(minute.latencyMs) - seasonAt(latency.level, middleMs) - latency.shift;
-  const threshold = Math.max(
-    multiplier,
-    warmUpMargin * Math.max(latencyWarmUp(warmUps), warmUpAt(warmUp?.latency, warmUps)),
-  );
+  const threshold = Math.max(multiplier, startSlowdown(warmUps, warmUp));
   return {
     by: excess - Math.log(threshold),
     variance: latency.sampling / Math.max(1, minute.requests) + latency.drift,
     ratio: (Math.exp(excess) * multiplier) / threshold,
   };
-}
-
-/** The path that alarms now, by index; -1: none. */
-export function alarming(
-  excursions: readonly Excursion[],
-  paths: Calibration['errorPaths'],
-  least: { readonly excess: number },
-): number {
-  return paths.findIndex((path, i) => {
-    const excursion = excursions[i] ?? noExcursion;
-    return (
-      progressOf(excursion, path) >= 1 &&
-      ratioOf(excursion) >= path.leastRatio &&
-      excursion.found >= path.leastShare * excursion.requests &&
-      excursion.found - excursion.expected >= least.excess
-    );
-  });
 }
 
 /** Still bad: the newest checks that together expect a few errors under the trigger. */

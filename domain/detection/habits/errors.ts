@@ -2,6 +2,7 @@ import { binOf, type Season, seasonAt, seasonBins } from '../season.ts';
 import type { EffectSizes, ErrorHabits, Minute } from './habits.ts';
 import { median, sum, total } from './numbers.ts';
 import { peaksOf } from './peaks.ts';
+import { weeklyShare } from './week.ts';
 
 /** A day without an error promises no second one: nothing is held against a release below one error in some seventeen thousand requests. */
 export const leastShare = 0.00006;
@@ -30,7 +31,11 @@ export function errorHabits(history: readonly Minute[], effects: EffectSizes): E
     errors[bin] = (errors[bin] ?? 0) + Math.min(minute.errors, 3 * overall * minute.requests + 3);
   }
   const usual = Math.max(leastShare, (sum(errors) + 0.5) / (allRequests + 100));
-  const share = shrunkSeason(requests, errors, usual);
+  const daily = shrunkSeason(requests, errors, usual);
+  const share = weeklyShare(daily, history, (minute) => {
+    const expected = minute.requests * seasonAt(daily, minute.atMs - minute.durationMs / 2);
+    return { found: Math.min(minute.errors, 3 * expected + 3), expected };
+  });
   const recent = history.slice(-recentMinutes);
   const expectedOf = (minute: Minute) =>
     minute.requests * seasonAt(share, minute.atMs - minute.durationMs / 2);

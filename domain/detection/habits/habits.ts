@@ -1,7 +1,11 @@
-import { flatSeason, type Season, seasonAt } from '../season.ts';
+import type { Histogram } from '../../histogram.ts';
+import type { Part } from '../../sample.ts';
+import { dayAhead, flatSeason, type Season, seasonAt } from '../season.ts';
 import { errorHabits, leastShare } from './errors.ts';
 import { defaultDrift, defaultSampling, latencyHabits } from './latency.ts';
+import { type PartHabits, partHabits } from './parts.ts';
 import { dbHabits, healthHabits, memoryHabits } from './resources.ts';
+import { type TailHabits, tailHabits } from './tail.ts';
 import { levelOf, trafficSeason } from './traffic.ts';
 import { lastingWarmUps, learnWarmUp, type WarmUp } from './warm-up.ts';
 
@@ -18,6 +22,10 @@ export interface Minute {
   readonly dbConnectionErrors: number | null;
   /** Failed health checks of the check's time; absent: not known. */
   readonly failedHealthChecks?: number;
+  /** Latency of the requests, where the source has buckets. */
+  readonly histogram?: Histogram | null;
+  /** Endpoints and instances, where the source has labels. */
+  readonly parts?: readonly Part[];
   /** Untouched neighbours, summed. */
   readonly peers: PeerMinute | null;
 }
@@ -64,6 +72,8 @@ export interface Habits {
   readonly label: string;
   readonly errors: ErrorHabits;
   readonly latency: LatencyHabits | null;
+  readonly tail: TailHabits | null;
+  readonly parts: PartHabits | null;
   /** Requests a minute by time of day. */
   readonly traffic: Season;
   /** Today's traffic against that. */
@@ -85,6 +95,8 @@ export interface EffectSizes {
   readonly errors: readonly { readonly ratio: number; readonly leastRatio: number }[];
   readonly latency: readonly { readonly ratio: number; readonly leastRatio: number }[];
   readonly latencyMultiplier: number;
+  /** Of the latency that the trigger names, 0..1. */
+  readonly latencyQuantile: number;
   /** The judge's minute for each, milliseconds. */
   readonly errorUnitMs: number;
   readonly latencyUnitMs: number;
@@ -92,6 +104,7 @@ export interface EffectSizes {
 }
 
 const minuteMs = 60_000;
+const lastDaysMs = 3.5 * 24 * 3_600_000;
 /**
  * Learns from the minutes before a deployment, oldest first. Excursions are counted with the judge's own CUSUM, so that what
  * the judge would have seen yesterday is what it expects of today.
@@ -103,6 +116,9 @@ export function learnHabits(
   starts: readonly number[] = [],
 ): Habits {
   const observed = history.filter((minute) => minute.durationMs > 0);
+  const untilMs = observed.at(-1)?.atMs ?? 0;
+  // What is held against a limit, and not against an hour of the week, is asked of the last days.
+  const lately = observed.filter(({ atMs }) => atMs > untilMs - lastDaysMs);
   const units = observed.reduce((sum, minute) => sum + minute.durationMs, 0) / effects.errorUnitMs;
   const traffic = trafficSeason(observed);
   const settled = settledOf(observed, starts, effects.warmUpMs);
@@ -114,20 +130,21 @@ export function learnHabits(
   return {
     days: units / 1440,
     label,
-    errors,
-    latency,
-    traffic,
+    errors: { ...errors, share: dayAhead(errors.share, untilMs) },
+    latency: latency === null ? null : { ...latency, level: dayAhead(latency.level, untilMs) },
+    tail: tailHabits(settled, latency, effects),
+    parts: partHabits(settled, errors, effects),
+    traffic: dayAhead(traffic, untilMs),
     trafficLevel: levelOf(observed.slice(-60), traffic),
-    memory: memoryHabits(observed),
-    dbErrors: dbHabits(observed),
-    failedHealthChecks: healthHabits(observed),
+    memory: memoryHabits(lately),
+    dbErrors: dbHabits(lately),
+    failedHealthChecks: healthHabits(lately),
     peers:
       peers === null
         ? null
         : {
-            // Nobody asks for a neighbour's excursions.
-            errors: errorHabits(peers, { ...effects, errors: [] }),
-            latency: latencyHabits(peers, { ...effects, latency: [] }),
+            errors: peerErrors(peers, effects, untilMs),
+            latency: peerLatency(peers, effects, untilMs),
           },
     warmUp: learnWarmUp(observed, starts, effects.warmUpMs, {
       errors: (minute) => minute.requests * seasonAt(errors.share, minute.atMs - minute.durationMs / 2),
@@ -135,6 +152,17 @@ export function learnHabits(
         latency === null ? null : Math.exp(seasonAt(latency.level, minute.atMs - minute.durationMs / 2)),
     }),
   };
+}
+
+/** Nobody asks for a neighbour's excursions. */
+function peerErrors(peers: readonly Minute[], effects: EffectSizes, untilMs: number): ErrorHabits {
+  const habits = errorHabits(peers, { ...effects, errors: [] });
+  return { ...habits, share: dayAhead(habits.share, untilMs) };
+}
+
+function peerLatency(peers: readonly Minute[], effects: EffectSizes, untilMs: number): LatencyHabits | null {
+  const habits = latencyHabits(peers, { ...effects, latency: [] });
+  return habits === null ? null : { ...habits, level: dayAhead(habits.level, untilMs) };
 }
 
 /** Without the starts of deployments, where that leaves something: a slow start of yesterday is no habit of this hour. */
@@ -174,6 +202,8 @@ export function habitsOfReference(reference: {
             drift: defaultDrift,
             peaks: [],
           },
+    tail: null,
+    parts: null,
     traffic: flatSeason(requests / minutes),
     trafficLevel: 1,
     memory: null,

@@ -2,6 +2,7 @@ import { binOf, type Season, seasonAt, seasonBins } from '../season.ts';
 import type { EffectSizes, LatencyHabits, Minute } from './habits.ts';
 import { median, sum, total } from './numbers.ts';
 import { peaksOf } from './peaks.ts';
+import { weeklyLevel } from './week.ts';
 
 const recentMinutes = 120;
 /** Of a service whose percentiles are hardly known: see `LatencyHabits.sampling`. */
@@ -12,7 +13,7 @@ export function latencyHabits(history: readonly Minute[], effects: EffectSizes):
   const known = history.filter((minute) => minute.latencyMs !== null && minute.latencyMs > 0);
   if (known.length < 30) return null;
   const logs = known.map((minute) => Math.log(minute.latencyMs as number));
-  const level = medianSeason(known, logs);
+  const level = weeklyLevel(medianSeason(known, logs), known, logs);
   const residuals = known.map(
     (minute, i) => (logs[i] as number) - seasonAt(level, minute.atMs - minute.durationMs / 2),
   );

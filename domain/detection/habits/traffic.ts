@@ -1,6 +1,7 @@
 import { binOf, type Season, seasonAt, seasonBins } from '../season.ts';
 import type { Minute } from './habits.ts';
 import { sum } from './numbers.ts';
+import { weeklyTraffic } from './week.ts';
 
 const minuteMs = 60_000;
 
@@ -13,9 +14,10 @@ export function trafficSeason(history: readonly Minute[]): Season {
     minutes[bin] = (minutes[bin] ?? 0) + minute.durationMs / minuteMs;
   }
   const mean = sum(requests) / Math.max(1, sum(minutes));
-  return Array.from(requests, (count, bin) =>
+  const daily = Array.from(requests, (count, bin) =>
     (minutes[bin] ?? 0) > 0 ? count / (minutes[bin] as number) : mean,
   );
+  return weeklyTraffic(daily, history);
 }
 
 export function levelOf(recent: readonly Minute[], traffic: Season): number {

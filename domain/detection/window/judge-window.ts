@@ -48,11 +48,20 @@ export function remember(state: WindowState, sample: Sample, policy: Policy): Wi
   const earlierChecks = state.checks.map((check) => ({ ...check, probes: [] }));
   return {
     regular: sample.regular
-      ? [...state.regular, partial].filter(within(longestMs + monitoring.checkIntervalMs / 2))
+      ? [...withoutParts(state.regular), partial].filter(within(longestMs + monitoring.checkIntervalMs / 2))
       : state.regular,
     partial: sample.regular ? null : partial,
     checks: [...earlierChecks, ...checksOf(sample)].filter(within(triggers.healthCheck.windowMs)),
   };
+}
+
+/** Endpoints and instances are looked at once, in the newest sample. */
+function withoutParts(samples: readonly RegularSample[]): RegularSample[] {
+  return samples.map((sample) => {
+    if (sample.parts === undefined) return sample;
+    const { parts: _, ...counts } = sample;
+    return counts;
+  });
 }
 
 /** Failed ones last: a source that only counts them does not say when. */
@@ -76,6 +85,7 @@ function addPartial(partial: RegularSample | null, sample: Sample): RegularSampl
     memoryPercent,
     cpuPercent,
     affectedUsers,
+    parts,
   } = sample;
   const counts = addCounts(partial ?? noCounts, {
     requests,
@@ -86,6 +96,7 @@ function addPartial(partial: RegularSample | null, sample: Sample): RegularSampl
     memoryPercent,
     cpuPercent,
     affectedUsers,
+    ...(parts === undefined ? {} : { parts }),
   });
   return { ...counts, atMs: sample.atMs, durationMs: (partial?.durationMs ?? 0) + sample.durationMs };
 }

@@ -1,0 +1,88 @@
+import type { Part } from '../../sample.ts';
+import { seasonAt } from '../season.ts';
+import { dispersionOf, errorEvidence, leastShare } from './errors.ts';
+import type { EffectSizes, ErrorHabits, Minute } from './habits.ts';
+import { sum } from './numbers.ts';
+import { peaksOf } from './peaks.ts';
+
+/** How errors come in the endpoints and instances of a service. */
+export interface PartHabits {
+  /** Endpoints by name: times the service's error share. One that is not here has no yesterday, and is not judged. */
+  readonly endpoints: Readonly<Record<string, number>>;
+  /** Of the largest of them: see `ErrorHabits`. */
+  readonly dispersion: number;
+  readonly slowDispersion: number;
+  /** Excursions of any one of them, in bad minutes. */
+  readonly peaks: readonly number[];
+}
+
+/** The largest ones are judged, and learned from. */
+export const mostParts = 16;
+/** So many errors at the service's own share stand beside a part's own. */
+const shrinkErrors = 4;
+
+export function partKey({ by, name }: Pick<Part, 'by' | 'name'>): string {
+  return `${by} ${name}`;
+}
+
+/** `null`: the source tells no parts. */
+export function partHabits(
+  history: readonly Minute[],
+  { share, dispersion, slowDispersion }: Pick<ErrorHabits, 'share' | 'dispersion' | 'slowDispersion'>,
+  effects: EffectSizes,
+): PartHabits | null {
+  const largest = largestParts(history);
+  if (largest.length === 0) return null;
+  const endpoints: Record<string, number> = {};
+  let widest = dispersion;
+  const peaks: number[] = [];
+  for (const part of largest) {
+    const minutes = minutesOf(part, history);
+    const usual = minutes.map(
+      (minute) => minute.requests * seasonAt(share, minute.atMs - minute.durationMs / 2),
+    );
+    const errors = minutes.map((minute, i) => Math.min(minute.errors, 3 * (usual[i] ?? 0) + 3));
+    const times = part.by === 'instance' ? 1 : (sum(errors) + shrinkErrors) / (sum(usual) + shrinkErrors);
+    if (part.by === 'endpoint') endpoints[part.name] = times;
+    const expectedOf = (minute: Minute) =>
+      Math.max(
+        minute.requests * leastShare,
+        times * minute.requests * seasonAt(share, minute.atMs - minute.durationMs / 2),
+      );
+    const own = dispersionOf(minutes, expectedOf, 5);
+    widest = Math.max(widest, own);
+    const [strongest] = effects.errors;
+    if (strongest !== undefined)
+      peaks.push(
+        ...peaksOf(minutes, { ...strongest, unitMs: effects.errorUnitMs }, (minute) => {
+          const expected = expectedOf(minute);
+          const evidence = errorEvidence(minute.errors, expected, strongest.ratio, own);
+          return { evidence, found: minute.errors, expected };
+        }),
+      );
+  }
+  return {
+    endpoints,
+    dispersion: widest,
+    slowDispersion: Math.max(widest, slowDispersion),
+    peaks: peaks.toSorted((a, b) => b - a).slice(0, 40),
+  };
+}
+
+function largestParts(history: readonly Minute[]): Part[] {
+  const sums = new Map<string, Part>();
+  for (const part of history.flatMap(({ parts = [] }) => parts)) {
+    const { requests, errors } = sums.get(partKey(part)) ?? { requests: 0, errors: 0 };
+    sums.set(partKey(part), { ...part, requests: requests + part.requests, errors: errors + part.errors });
+  }
+  return [...sums.values()].toSorted((a, b) => b.requests - a.requests).slice(0, mostParts);
+}
+
+/** The service's minutes with the part's counts. */
+function minutesOf(part: Part, history: readonly Minute[]): Minute[] {
+  const key = partKey(part);
+  return history.flatMap((minute) => {
+    const own = minute.parts?.find((candidate) => partKey(candidate) === key);
+    return own === undefined ? [] : [{ ...minute, requests: own.requests, errors: own.errors }];
+  });
+}
