@@ -1,12 +1,11 @@
 import { ofProduct } from '../adapters/store/deployments.ts';
 import type { Store } from '../adapters/store/store.ts';
 import { type Calibration, calibrate, effectSizes } from '../domain/detection/calibration.ts';
-import { learnHabits, type Minute, type PeerMinute } from '../domain/detection/habits/habits.ts';
-import { latencyOf } from '../domain/detection/judge.ts';
-import { addHistograms } from '../domain/histogram.ts';
+import { learnHabits, type PeerMinute } from '../domain/detection/habits/habits.ts';
+import { minuteOf, peersOf } from '../domain/detection/minute.ts';
 import type { ProductKey } from '../domain/identity.ts';
 import type { Policy } from '../domain/policy.ts';
-import { checkFailed, type Sample } from '../domain/sample.ts';
+import type { Sample } from '../domain/sample.ts';
 
 const dayMs = 24 * 3_600_000;
 /** How far back a service's life is looked at as a whole. */
@@ -85,7 +84,7 @@ export async function newestPeers(
       return [...newest.values()];
     }),
   );
-  return together(found.flat(), policy);
+  return peersOf(found.flat(), policy);
 }
 
 async function peerHistory(
@@ -119,36 +118,6 @@ async function peerHistory(
     while (from < samples.length && (samples[from] as Sample).atMs <= atMs - durationMs) from += 1;
     let end = from;
     while (end < samples.length && (samples[end] as Sample).atMs <= atMs) end += 1;
-    return together(samples.slice(from, end), policy);
-  };
-}
-
-function together(samples: readonly Sample[], policy: Policy): PeerMinute | null {
-  if (samples.length === 0) return null;
-  const latency = samples.reduce(
-    (sum, sample) => addHistograms(sum, sample.latency),
-    samples[0]?.latency ?? null,
-  );
-  return {
-    requests: samples.reduce((sum, { requests }) => sum + requests, 0),
-    errors: samples.reduce((sum, { errors }) => sum + errors, 0),
-    latencyMs: latencyOf({ latency }, policy),
-  };
-}
-
-function minuteOf(sample: Sample, policy: Policy, peers: PeerMinute | null): Minute {
-  const { atMs, durationMs, requests, errors, latency, memoryPercent, dbConnectionErrors, parts } = sample;
-  return {
-    atMs,
-    durationMs,
-    requests,
-    errors,
-    latencyMs: latencyOf(sample, policy),
-    histogram: latency,
-    ...(parts === undefined ? {} : { parts }),
-    memoryPercent,
-    dbConnectionErrors,
-    failedHealthChecks: checkFailed(sample.probes) ? 1 : 0,
-    peers,
+    return peersOf(samples.slice(from, end), policy);
   };
 }

@@ -1,8 +1,9 @@
 import { leastChecks } from '../../activities/learn-habits.ts';
 import { addToTotals, asReference, noTotals } from '../../domain/baseline.ts';
 import { calibrate, effectSizes } from '../../domain/detection/calibration.ts';
-import { learnHabits, type Minute, type PeerMinute } from '../../domain/detection/habits/habits.ts';
+import { learnHabits, type PeerMinute } from '../../domain/detection/habits/habits.ts';
 import type { JudgeContext } from '../../domain/detection/judge.ts';
+import { minuteOf } from '../../domain/detection/minute.ts';
 import type { Reference } from '../../domain/detection/reference.ts';
 import type { Histogram } from '../../domain/histogram.ts';
 import { defaultPolicy, type Policy } from '../../domain/policy.ts';
@@ -13,9 +14,19 @@ import { minutesAfter, minutesBefore, type Trace } from './trace.ts';
 
 const minuteMs = 60_000;
 
+/** A deployment's checks, a minute each: of the day before it and of the day after. */
+export interface Days {
+  readonly before: readonly Check[];
+  readonly after: readonly Check[];
+}
+
 /** Minute after minute of the day after the deployment, with what the product's own judge says of it. */
-export function judgeTrace(trace: Trace, policy: Policy = defaultPolicy): Generator<Step> {
-  return replay(checksAfter(trace), contextOf(trace, policy));
+export function judgeDays({ before, after }: Days, policy: Policy = defaultPolicy): Generator<Step> {
+  return replay(after, contextOf(before, policy));
+}
+
+function judgeTrace(trace: Trace, policy: Policy): Generator<Step> {
+  return judgeDays(daysOf(trace), policy);
 }
 
 /** The first breach; its minute is `t` of the newest row that it rests on. */
@@ -39,30 +50,28 @@ function inRows(decision: Decision | null): Decision | null {
 
 const deployedAtMs = 0;
 
-function* checksAfter(trace: Trace): Generator<Check> {
-  for (let row = minutesBefore; row < minutesBefore + minutesAfter; row += 1) {
-    const sample = sampleOf(trace, row);
-    if (sample !== null)
-      yield { kind: sample.durationMs > 0 ? 'sample' : 'blind', sample, peers: peersOf(trace, row) };
-  }
+export function daysOf(trace: Trace): Days {
+  const checks = (from: number, end: number) =>
+    Array.from({ length: end - from }, (_, i) => checkOf(trace, from + i)).filter((check) => check !== null);
+  return {
+    before: checks(0, minutesBefore),
+    after: checks(minutesBefore, minutesBefore + minutesAfter),
+  };
 }
 
-function contextOf(trace: Trace, policy: Policy): JudgeContext {
-  const history: Minute[] = [];
-  const samples: Sample[] = [];
-  for (let row = 0; row < minutesBefore; row += 1) {
-    const sample = sampleOf(trace, row);
-    if (sample === null || sample.durationMs === 0) continue;
-    const { atMs, durationMs, requests, errors, memoryPercent, dbConnectionErrors } = sample;
-    const latencyMs = sample.latencyQuantileMs ?? null;
-    const peers = peersOf(trace, row);
-    const failedHealthChecks = sample.healthChecks?.failed ?? 0;
-    const counts = { requests, errors, latencyMs, memoryPercent, dbConnectionErrors, failedHealthChecks };
-    history.push({ atMs, durationMs, ...counts, peers });
-    samples.push(sample);
+function checkOf(trace: Trace, row: number): Check | null {
+  const sample = sampleOf(trace, row);
+  if (sample === null) return null;
+  return { kind: sample.durationMs > 0 ? 'sample' : 'blind', sample, peers: peersOf(trace, row) };
+}
+
+function contextOf(before: readonly Check[], policy: Policy): JudgeContext {
+  const measured = before.filter(({ kind }) => kind === 'sample');
+  const history = measured.map(({ sample, peers }) => minuteOf(sample, policy, peers));
+  if (history.length < leastChecks || history.every(({ requests }) => requests === 0)) {
+    const references = minutesBeforeIt(measured.map(({ sample }) => sample));
+    return { policy, deployedAtMs, calibration: null, references };
   }
-  if (history.length < leastChecks || history.every(({ requests }) => requests === 0))
-    return { policy, deployedAtMs, calibration: null, references: minutesBeforeIt(samples) };
   const habits = learnHabits(history, effectSizes(policy), 'the day before at this hour');
   return { policy, deployedAtMs, calibration: calibrate(habits, policy), references: [] };
 }

@@ -1,4 +1,5 @@
-import { type JudgeContext, latencyOf } from '../../domain/detection/judge.ts';
+import type { JudgeContext } from '../../domain/detection/judge.ts';
+import { latencyOf } from '../../domain/detection/minute.ts';
 import { type Decision, decisionAt, type Step } from './replay.ts';
 
 /** What a chart shows of one check; `null`: not known. */

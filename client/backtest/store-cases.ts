@@ -3,8 +3,8 @@ import type { Store } from '../../adapters/store/store.ts';
 import type { Tick } from '../../adapters/store/watches.ts';
 import type { Deployment, Outcome } from '../../domain/deployment.ts';
 import type { PeerMinute } from '../../domain/detection/habits/habits.ts';
-import { type JudgeContext, latencyOf } from '../../domain/detection/judge.ts';
-import { addHistograms } from '../../domain/histogram.ts';
+import type { JudgeContext } from '../../domain/detection/judge.ts';
+import { peersOf } from '../../domain/detection/minute.ts';
 import type { ProductKey } from '../../domain/identity.ts';
 import type { Incident } from '../../domain/incident.ts';
 import type { Policy } from '../../domain/policy.ts';
@@ -165,16 +165,7 @@ async function peersAt(
       const newest = samples[firstAfter(samples, atMs) - 1];
       return newest === undefined || newest.atMs <= atMs - newestMs ? [] : [newest];
     });
-    if (found.length === 0) return null;
-    const latency = found.reduce<Sample['latency']>(
-      (sum, sample) => addHistograms(sum, sample.latency),
-      null,
-    );
-    return {
-      requests: found.reduce((sum, { requests }) => sum + requests, 0),
-      errors: found.reduce((sum, { errors }) => sum + errors, 0),
-      latencyMs: latencyOf({ latency }, policy),
-    };
+    return peersOf(found, policy);
   };
 }
 

@@ -3,13 +3,14 @@ import type { Policy } from '../policy.ts';
 import { latencyQuantile } from '../policy.ts';
 import type { Sample } from '../sample.ts';
 import { type Calibration, calibrate } from './calibration.ts';
-import { habitsOfReference, type Minute, type PeerMinute } from './habits/habits.ts';
+import { habitsOfReference, type PeerMinute } from './habits/habits.ts';
 import { judgeDatabase } from './judge-database.ts';
 import { judgeErrors } from './judge-errors.ts';
 import { judgeHealth } from './judge-health.ts';
 import { judgeLatency } from './judge-latency.ts';
 import { judgeLiterally } from './judge-literally.ts';
 import { judgeMemory } from './judge-memory.ts';
+import { minuteOf } from './minute.ts';
 import { healthiest, type Reference } from './reference.ts';
 import { advanceSignals, newSignals, type SignalState } from './signals.ts';
 import type { Verdict } from './verdict.ts';
@@ -104,32 +105,4 @@ function calibrationOf(references: readonly Reference[], policy: Policy): Calibr
   if (reference === null) return null;
   const latencyMs = quantileMs(reference.latency, latencyQuantile[policy.triggers.latency.metric]);
   return calibrate(habitsOfReference({ ...reference, latencyMs }), policy);
-}
-
-function minuteOf(sample: RegularSample, policy: Policy, peers: PeerMinute | null): Minute {
-  const { atMs, durationMs, requests, errors, latency, memoryPercent, dbConnectionErrors, parts } = sample;
-  return {
-    atMs,
-    durationMs,
-    requests,
-    errors,
-    latencyMs: latencyOf(sample, policy),
-    histogram: latency,
-    ...(parts === undefined ? {} : { parts }),
-    memoryPercent,
-    dbConnectionErrors,
-    peers,
-  };
-}
-
-/** The percentile that the trigger names. */
-export function latencyOf(
-  sample: Pick<RegularSample, 'latency' | 'latencyQuantileMs'>,
-  policy: Policy,
-): number | null {
-  return (
-    quantileMs(sample.latency, latencyQuantile[policy.triggers.latency.metric]) ??
-    sample.latencyQuantileMs ??
-    null
-  );
 }

@@ -3,7 +3,7 @@ import type { Store } from '../../../adapters/store/store.ts';
 import { addToTotals, noTotals } from '../../../domain/baseline.ts';
 import { type Calibration, calibrate as calibrationOf } from '../../../domain/detection/calibration.ts';
 import { habitsOfReference } from '../../../domain/detection/habits/habits.ts';
-import { latencyOf } from '../../../domain/detection/judge.ts';
+import { latencyOf } from '../../../domain/detection/minute.ts';
 import type { ProductKey } from '../../../domain/identity.ts';
 import { productName } from '../../../domain/identity.ts';
 import type { Policy } from '../../../domain/policy.ts';
