@@ -1,7 +1,7 @@
 import { quantileMs } from '../histogram.ts';
 import { latencyQuantile } from '../policy.ts';
 import { effectSizes } from './calibration.ts';
-import { alarming, furthest, ratioOf } from './excursion.ts';
+import { alarming, furthest } from './excursion.ts';
 import { slowRequests, tailLooks } from './habits/tail.ts';
 import { latencyWarmUp } from './habits/warm-up.ts';
 import type { Case } from './judge.ts';
@@ -91,11 +91,11 @@ function slowBreach({ state: { signals, window }, calibration, policy, nowMs, de
       { look, usualMs: Math.exp(seasonAt(latency.level, nowMs) + latency.shift), slowdown: 1 },
     );
     // Over by now.
-    if (now === null || now.found < 0.2 * ratioOf(excursion) * now.expected) continue;
+    if (now === null || now.found < Math.max(1, now.usual)) continue;
     const sinceMs = deployedAtMs + (excursion.since ?? 0) * latencyUnitMs(policy);
     const share = (count: number) => `${shortNumber((100 * count) / Math.max(1, excursion.requests))} %`;
     return {
-      reason: `${share(excursion.found)} of the requests took longer than ${shortNumber(now.limitMs)} ms for ${durationSentence(sinceMs, nowMs, false)}, ${share(excursion.expected)} is usual${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`,
+      reason: `${share(excursion.found)} of the requests took longer than ${shortNumber(now.limitMs)} ms for ${durationSentence(sinceMs, nowMs, false)}, ${shortNumber((100 * now.usual) / Math.max(1, newest.requests))} % is usual${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`,
       since: { sinceMs, chance: path.chance },
     };
   }

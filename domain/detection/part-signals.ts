@@ -8,7 +8,7 @@ import {
   progressOf,
 } from './excursion.ts';
 import { errorEvidence, leastShare } from './habits/errors.ts';
-import { mostParts, type PartHabits, partKey } from './habits/parts.ts';
+import { largestOf, type PartHabits, partKey } from './habits/parts.ts';
 
 /** An excursion of one endpoint or instance that is under way. */
 export interface PartExcursion extends Pick<Part, 'by' | 'name'> {
@@ -79,14 +79,11 @@ function judged(
   parts: readonly Part[],
   habits: PartHabits | null,
 ): { readonly part: Part; readonly times: number }[] {
-  return parts
-    .flatMap((part) => {
-      if (part.by === 'instance') return [{ part, times: 1 }];
-      const known = habits !== null && Object.hasOwn(habits.endpoints, part.name);
-      return known ? [{ part, times: habits.endpoints[part.name] ?? 1 }] : [];
-    })
-    .toSorted((a, b) => b.part.requests - a.part.requests)
-    .slice(0, mostParts);
+  return largestOf(parts).flatMap((part) => {
+    if (part.by === 'instance') return [{ part, times: 1 }];
+    const known = habits !== null && Object.hasOwn(habits.endpoints, part.name);
+    return known ? [{ part, times: habits.endpoints[part.name] ?? 1 }] : [];
+  });
 }
 
 /** Fewer errors beyond the usual are never a reason to act. */

@@ -4,7 +4,7 @@ import { advanceUnlessHeld, type Excursion, noExcursion } from './excursion.ts';
 import { errorEvidence } from './habits/errors.ts';
 import type { Minute } from './habits/habits.ts';
 import { latencyEvidence } from './habits/latency.ts';
-import { slowRequests, tailLooks } from './habits/tail.ts';
+import { slowEvidence, slowRequests, tailLooks } from './habits/tail.ts';
 import { errorWarmUp, startSlowdown } from './habits/warm-up.ts';
 import { type MemoryState, newMemoryState, rememberMemory } from './memory-trend.ts';
 import { advanceParts, type PartExcursion } from './part-signals.ts';
@@ -215,13 +215,8 @@ function advanceTail(
     return paths.map((path, j) => {
       const excursion = before[i]?.[j] ?? noExcursion;
       if (slow === null) return excursion;
-      const { found, expected } = slow;
-      // The least share that is a breach, beside the usual one.
-      const ratio = Math.max(1.5, Math.min(10, (1.3 * look.leastShare * minute.requests) / expected));
       const step = {
-        evidence: errorEvidence(found, expected, ratio, tail.dispersion),
-        found,
-        expected,
+        ...slowEvidence(slow, tail.dispersion),
         requests: minute.requests,
         minutes: slowMinutes,
         at: slowAt,

@@ -16,8 +16,9 @@ export interface PartHabits {
   readonly peaks: readonly number[];
 }
 
-/** The largest ones are judged, and learned from. */
-export const mostParts = 16;
+/** The largest endpoints, and as many instances, are judged and learned from. */
+const mostOfAKind = 16;
+export const mostParts = 2 * mostOfAKind;
 /** So many errors at the service's own share stand beside a part's own. */
 const shrinkErrors = 4;
 
@@ -75,7 +76,15 @@ function largestParts(history: readonly Minute[]): Part[] {
     const { requests, errors } = sums.get(partKey(part)) ?? { requests: 0, errors: 0 };
     sums.set(partKey(part), { ...part, requests: requests + part.requests, errors: errors + part.errors });
   }
-  return [...sums.values()].toSorted((a, b) => b.requests - a.requests).slice(0, mostParts);
+  return largestOf([...sums.values()]);
+}
+
+/** Of each kind. */
+export function largestOf(parts: readonly Part[]): Part[] {
+  const sorted = parts.toSorted((a, b) => b.requests - a.requests);
+  return (['endpoint', 'instance'] as const).flatMap((kind) =>
+    sorted.filter(({ by }) => by === kind).slice(0, mostOfAKind),
+  );
 }
 
 /** The service's minutes with the part's counts. */

@@ -1,4 +1,4 @@
-import { countSlowerThan, type Histogram, histogramTotal, sameBounds } from '../../histogram.ts';
+import { countSlowerThan, histogramTotal, sameBounds } from '../../histogram.ts';
 import { seasonAt } from '../season.ts';
 import { dispersionOf, errorEvidence } from './errors.ts';
 import type { EffectSizes, LatencyHabits, Minute } from './habits.ts';
@@ -22,10 +22,16 @@ export interface TailHabits {
   readonly peaks: readonly (readonly number[])[];
 }
 
-/** What is counted as slow: beyond a multiple of the usual percentile. */
+/** Which requests are counted as slow, and how many of them are too many. */
 export interface TailLook {
+  /** They take longer than the first bucket's bound beyond this multiple of the usual percentile. */
+  readonly beyond: number;
+  /**
+   * `scaled`: more of them than if everything took the trigger's multiple of its time, which is what the trigger forbids.
+   * `extra`: more of them than usual, a few in a hundred, which a percentile below them does not see.
+   */
+  readonly than: 'scaled' | 'extra';
   readonly multiplier: number;
-  /** A breach has at least this share of such requests; for the trigger's own multiplier its percentile is above that then. */
   readonly leastShare: number;
   readonly leastRatio: number;
 }
@@ -34,12 +40,11 @@ export interface TailLook {
 const leastSlowShare = 0.0005;
 const recentMinutes = 120;
 
-/** The trigger's own condition; and a few that are very slow, which a percentile below them does not see. */
-export function tailLooks({ latencyMultiplier, latencyQuantile }: EffectSizes): TailLook[] {
+export function tailLooks({ latencyMultiplier: multiplier, latencyQuantile }: EffectSizes): TailLook[] {
   const share = 1 - latencyQuantile;
   return [
-    { multiplier: latencyMultiplier, leastShare: share, leastRatio: 1.5 },
-    { multiplier: (8 / 3) * latencyMultiplier, leastShare: share / 5, leastRatio: 8 },
+    { beyond: 1, than: 'scaled', multiplier, leastShare: 0, leastRatio: 1.05 },
+    { beyond: (8 / 3) * multiplier, than: 'extra', multiplier, leastShare: share / 5, leastRatio: 8 },
   ];
 }
 
@@ -61,58 +66,91 @@ export function tailHabits(
   const levels = known.map((minute) => seasonAt(latency.level, minute.atMs - minute.durationMs / 2));
   const usualMs = Math.exp(levels.reduce((sum, level) => sum + level, 0) / levels.length);
   const plain = { boundsMs: newest.boundsMs, slower, usualMs, level: 1, dispersion: 1, peaks: [] };
-  const [look, ...others] = tailLooks(effects);
-  if (look === undefined) return null;
-  const countsOf = (which: TailLook) => (minute: Minute) =>
+  const looks = tailLooks(effects);
+  const countsOf = (look: TailLook) => (minute: Minute) =>
     slowRequests(plain, minute, {
-      look: which,
+      look,
       usualMs: Math.exp(seasonAt(latency.level, minute.atMs - minute.durationMs / 2)),
       slowdown: 1,
-    }) ?? { found: 0, expected: 0 };
-  const slow = countsOf(look);
+    }) ?? nothingCounted;
+  const slow = countsOf(
+    looks[0] ?? { beyond: 1, than: 'scaled', multiplier: 1, leastShare: 0, leastRatio: 1 },
+  );
   const dispersion = dispersionOf(
     known.map((minute) => ({ ...minute, errors: slow(minute).found })),
-    (minute) => slow(minute).expected,
+    (minute) => slow(minute).usual,
     5,
   );
   const recent = known.slice(-recentMinutes);
   const found = total(recent, (minute) => slow(minute).found);
-  const expected = total(recent, (minute) => slow(minute).expected);
+  const usual = total(recent, (minute) => slow(minute).usual);
   return {
     ...plain,
-    level: Math.max(1, Math.min(3, (found + 10) / (expected + 10))),
+    level: Math.max(1, Math.min(3, (found + 10) / (usual + 10))),
     dispersion,
-    peaks: [look, ...others].map((each) =>
-      peaksOf(known, { ratio: 3, leastRatio: each.leastRatio, unitMs: effects.latencyUnitMs }, (minute) => {
-        const seen = countsOf(each)(minute);
-        return { ...seen, evidence: errorEvidence(seen.found, seen.expected, 3, dispersion) };
-      }),
-    ),
+    peaks: looks.map((look) => {
+      const countIn = countsOf(look);
+      const effect = { ratio: 3, leastRatio: look.leastRatio, unitMs: effects.latencyUnitMs };
+      return peaksOf(known, effect, (minute) => slowEvidence(countIn(minute), dispersion));
+    }),
   };
 }
+
+const nothingCounted: SlowCount = { found: 0, usual: 0, expected: 0, ratio: 2, limitMs: 0 };
+
+/** Slow requests of one check. */
+export interface SlowCount {
+  readonly found: number;
+  /** So many are usual at this hour. */
+  readonly usual: number;
+  /** More than these are too many. */
+  readonly expected: number;
+  /** Times these: what the evidence is held against. */
+  readonly ratio: number;
+  readonly limitMs: number;
+}
+
+/** Log likelihood ratio of Poisson's law, with what it rests on. */
+export function slowEvidence({ found, expected, ratio }: SlowCount, dispersion: number) {
+  return { evidence: errorEvidence(found, expected, ratio, dispersion), found, expected };
+}
+
+/** A shift worth noticing above the threshold: from 1.5 to 2, as of the percentile. */
+const noticeable = 4 / 3;
 
 /**
  * Slow requests of a check beside what is usual.
  * @param usualMs the percentile at this hour
  * @param slowdown how much slower everything may be for a good reason, at least 1
- * @returns `null`: the check has no such histogram
+ * @returns `null`: the check has no such histogram, or its last bucket begins too low
  */
 export function slowRequests(
   habits: Pick<TailHabits, 'boundsMs' | 'slower' | 'usualMs' | 'level'>,
   { histogram, requests }: Pick<Minute, 'histogram' | 'requests'>,
-  at: { readonly look: TailLook; readonly usualMs: number; readonly slowdown: number },
-): { readonly found: number; readonly expected: number; readonly limitMs: number } | null {
+  {
+    look,
+    usualMs,
+    slowdown,
+  }: { readonly look: TailLook; readonly usualMs: number; readonly slowdown: number },
+): SlowCount | null {
   if (histogram == null || !sameBounds(histogram, { boundsMs: habits.boundsMs, counts: [] })) return null;
-  // Of an excused start the trigger's multiple counts, or the start itself, whichever is more.
-  const least = Math.max(at.look.multiplier, at.slowdown) * at.usualMs;
-  const limitMs = habits.boundsMs.find((bound) => bound >= least);
+  const isScaled = look.than === 'scaled';
+  const limitMs = habits.boundsMs.find((bound) => bound >= look.beyond * (isScaled ? 1 : slowdown) * usualMs);
   if (limitMs === undefined) return null;
-  const counted = histogramTotal(histogram as Histogram);
+  const all = histogramTotal(histogram) || requests;
   // Everything scales: at a busy hour, or in a start, the usual tail lies further out.
-  const share = shareSlower(habits, limitMs / ((at.usualMs / habits.usualMs) * at.slowdown));
+  const shareWhen = (times: number) =>
+    Math.max(
+      leastSlowShare,
+      Math.min(1, shareSlower(habits, limitMs / ((usualMs / habits.usualMs) * times)) * habits.level),
+    );
+  const expected = shareWhen(isScaled ? Math.max(look.multiplier, slowdown) : slowdown);
+  const worse = isScaled ? shareWhen(noticeable * Math.max(look.multiplier, slowdown)) : 10 * expected;
   return {
     found: countSlowerThan(histogram, limitMs),
-    expected: (counted > 0 ? counted : requests) * Math.max(leastSlowShare, share * habits.level),
+    usual: all * shareWhen(1),
+    expected: all * expected,
+    ratio: Math.max(1.1, Math.min(10, worse / expected)),
     limitMs,
   };
 }
