@@ -1,7 +1,8 @@
 import { ofProduct } from '../adapters/store/deployments.ts';
 import type { Store } from '../adapters/store/store.ts';
-import { type Calibration, calibrate, effectSizes } from '../domain/detection/calibration.ts';
-import { learnHabits, type PeerMinute } from '../domain/detection/habits/habits.ts';
+import type { Calibration } from '../domain/detection/calibration.ts';
+import type { PeerMinute } from '../domain/detection/habits/habits.ts';
+import { learn, learnAgain, type Past } from '../domain/detection/learn.ts';
 import { minuteOf, peersOf } from '../domain/detection/minute.ts';
 import type { ProductKey } from '../domain/identity.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -12,9 +13,6 @@ const dayMs = 24 * 3_600_000;
 const historyMs = 3 * dayMs;
 /** And of so many weeks before the day that is about to be watched: weekends are not weekdays. */
 const weeks = 3;
-/** Less than this many checks says less of a service than one reference does. */
-export const leastChecks = 180;
-
 export interface Learning extends ProductKey {
   readonly service: string;
   /** How sentences call it. */
@@ -29,17 +27,35 @@ export async function learnFromStore(
   learning: Learning,
   policy: Policy,
 ): Promise<Calibration | null> {
+  return learn(await pastFromStore(store, learning, policy), policy);
+}
+
+export async function pastFromStore(store: Store, learning: Learning, policy: Policy): Promise<Past> {
   const ranges = rangesBefore(learning.untilMs);
   const samples: Sample[] = [];
-  for (const part of ranges) samples.push(...(await store.watches.history(learning, part)));
-  const measured = samples.filter((sample) => sample.durationMs > 0);
-  if (measured.length < leastChecks || measured.every(({ requests }) => requests === 0)) return null;
+  for (const range of ranges) samples.push(...(await store.watches.history(learning, range)));
   const peers = await peerHistory(store, learning.neighbours, ranges, policy);
-  const minutes = measured.map((sample) => minuteOf(sample, policy, peers(sample.atMs, sample.durationMs)));
-  return calibrate(
-    learnHabits(minutes, effectSizes(policy), learning.label, await startsIn(store, learning, ranges)),
-    policy,
+  const minutes = samples
+    .filter((sample) => sample.durationMs > 0)
+    .map((sample) => minuteOf(sample, policy, peers(sample.atMs, sample.durationMs)));
+  return { minutes, starts: await startsIn(store, learning, ranges), label: learning.label };
+}
+
+/** With what the watch itself has measured by now; see {@link isTimeToLearn}. */
+export async function learnAgainFromStore(
+  store: Store,
+  learning: Omit<Learning, 'untilMs'>,
+  known: Calibration | null,
+  watch: { readonly policy: Policy; readonly deployedAtMs: number; readonly nowMs: number },
+): Promise<Calibration | null> {
+  const { minutes, ...past } = await pastFromStore(
+    store,
+    { ...learning, untilMs: watch.nowMs },
+    watch.policy,
   );
+  const own = minutes.filter(({ atMs }) => atMs > watch.deployedAtMs);
+  const before = minutes.filter(({ atMs }) => atMs <= watch.deployedAtMs);
+  return learnAgain({ ...past, minutes: before }, own, known, watch);
 }
 
 interface TimeRange {

@@ -36,7 +36,7 @@ export async function openWatch(store: Store, opening: Opening, policy: Policy):
         {
           ...opening.key,
           service,
-          label: `${earlier[0] === undefined ? 'before' : (releaseOf(earlier[0], service) ?? 'before')} at this hour`,
+          label: labelOf(earlier[0], service),
           untilMs: opening.deployedAtMs,
           neighbours: opening.neighbours,
         },
@@ -45,6 +45,12 @@ export async function openWatch(store: Store, opening: Opening, policy: Policy):
     })),
   );
   return newWatch(services);
+}
+
+/** How sentences call what was before: `v2.4.0 at this hour`. */
+function labelOf(previous: Deployment | undefined, service: string): string {
+  const release = previous === undefined ? null : releaseOf(previous, service);
+  return `${release ?? 'before'} at this hour`;
 }
 
 async function referencesFor(

@@ -2,6 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Tick } from '../adapters/store/watches.ts';
 import { type Edge, ownConditions, type Reported } from '../domain/conditions.ts';
 import type { DeploymentOrigin, ServiceRelease } from '../domain/deployment.ts';
+import { isTimeToLearn } from '../domain/detection/learn.ts';
 import type { Trigger } from '../domain/detection/verdict.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
 import { activePause } from '../domain/product-row.ts';
@@ -10,7 +11,7 @@ import { type AttemptPlan, nextTick, planAttempt, tickGrid } from '../domain/tic
 import { clockTime } from '../domain/timeline.ts';
 import { advanceWatch, type WatchState, type WatchStep, watchedEnough } from '../domain/watch.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
-import { newestPeers } from './learn-habits.ts';
+import { learnAgainFromStore, newestPeers } from './learn-habits.ts';
 import { lookAt, strangersIn } from './look-at.ts';
 import { openWatch } from './open-watch.ts';
 import { readRollbackPlan } from './rollback-plan.ts';
@@ -108,7 +109,8 @@ async function attempt(
     const sentence = `waiting for the check at ${clockTime(plan.untilMs)}`;
     return { sentence, retryAfterMs: plan.untilMs - (await dependencies.clock.now()) };
   }
-  const step = await takeSample(dependencies, input, setup, known, plan);
+  const learned = plan.regular ? await goOnLearning(dependencies, input, setup, known.state) : known.state;
+  const step = await takeSample(dependencies, input, setup, { ...known, state: learned }, plan);
   // A breach that could not be written is a breach all the same; anything else waits for the store.
   if (step.storeProblem !== null && step.triggers.length === 0)
     return withoutStore(dependencies, input, setup, step.storeProblem);
@@ -131,6 +133,29 @@ async function attempt(
     sentence: `${step.sentence}; next check ${clockTime(nextMs)}`,
     retryAfterMs: nextMs - Math.max(scheduledMs, plan.gap ? startedMs : scheduledMs) - elapsedMs,
   };
+}
+
+/** A service without a day of history learns from its own watch. What cannot be learned now is learned at the next check. */
+async function goOnLearning(
+  { store, clock }: Dependencies,
+  { key, deployedAtMs }: WatchInput,
+  { policy, neighbours = [] }: ProductSetup,
+  state: WatchState,
+): Promise<WatchState> {
+  const nowMs = await clock.now();
+  const watch = { policy, deployedAtMs, nowMs };
+  const services = state.services.map(async (service) => {
+    if (!isTimeToLearn(service, deployedAtMs, nowMs)) return service;
+    const label = service.calibration?.habits.label ?? 'the hours before';
+    const learning = { ...key, service: service.service, label, neighbours };
+    const calibration = await learnAgainFromStore(store, learning, service.calibration, watch);
+    return { ...service, calibration, learnedAtMs: nowMs };
+  });
+  try {
+    return { ...state, services: await within(storePatienceMs, 'the store', () => Promise.all(services)) };
+  } catch {
+    return state;
+  }
 }
 
 interface Known {

@@ -33,6 +33,8 @@ export interface ServiceWatch extends ServiceRelease {
   readonly references: readonly Reference[];
   /** The service's own normal life, learned when the deployment was reported; `null`: nothing was known of it. */
   readonly calibration: Calibration | null;
+  /** When it last learned from its own watch, milliseconds since the epoch. */
+  readonly learnedAtMs?: number | null;
   readonly verdicts: readonly Verdict[];
 }
 

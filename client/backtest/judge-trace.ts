@@ -1,14 +1,12 @@
-import { leastChecks } from '../../activities/learn-habits.ts';
 import { addToTotals, asReference, noTotals } from '../../domain/baseline.ts';
-import { calibrate, effectSizes } from '../../domain/detection/calibration.ts';
-import { learnHabits, type PeerMinute } from '../../domain/detection/habits/habits.ts';
-import type { JudgeContext } from '../../domain/detection/judge.ts';
+import type { PeerMinute } from '../../domain/detection/habits/habits.ts';
+import { learn, type Past } from '../../domain/detection/learn.ts';
 import { minuteOf } from '../../domain/detection/minute.ts';
 import type { Reference } from '../../domain/detection/reference.ts';
 import type { Histogram } from '../../domain/histogram.ts';
 import { defaultPolicy, type Policy } from '../../domain/policy.ts';
 import { noCounts, type Sample } from '../../domain/sample.ts';
-import { type Check, type Decision, firstDecision, replay, type Step } from './replay.ts';
+import { type Check, type Decision, firstDecision, type ReplayContext, replay, type Step } from './replay.ts';
 import { type Series, seriesOf } from './series.ts';
 import { minutesAfter, minutesBefore, type Trace } from './trace.ts';
 
@@ -65,15 +63,13 @@ function checkOf(trace: Trace, row: number): Check | null {
   return { kind: sample.durationMs > 0 ? 'sample' : 'blind', sample, peers: peersOf(trace, row) };
 }
 
-function contextOf(before: readonly Check[], policy: Policy): JudgeContext {
+function contextOf(before: readonly Check[], policy: Policy): ReplayContext {
   const measured = before.filter(({ kind }) => kind === 'sample');
-  const history = measured.map(({ sample, peers }) => minuteOf(sample, policy, peers));
-  if (history.length < leastChecks || history.every(({ requests }) => requests === 0)) {
-    const references = minutesBeforeIt(measured.map(({ sample }) => sample));
-    return { policy, deployedAtMs, calibration: null, references };
-  }
-  const habits = learnHabits(history, effectSizes(policy), 'the day before at this hour');
-  return { policy, deployedAtMs, calibration: calibrate(habits, policy), references: [] };
+  const minutes = measured.map(({ sample, peers }) => minuteOf(sample, policy, peers));
+  const past: Past = { minutes, starts: [], label: 'the day before at this hour' };
+  const calibration = learn(past, policy);
+  const references = calibration === null ? minutesBeforeIt(measured.map(({ sample }) => sample)) : [];
+  return { policy, deployedAtMs, calibration, references, past };
 }
 
 /** Too little to learn from is still something to compare with. */

@@ -1,7 +1,9 @@
 import type { Tick } from '../../adapters/store/watches.ts';
 import { addToTotals, asReference, noTotals } from '../../domain/baseline.ts';
-import type { PeerMinute } from '../../domain/detection/habits/habits.ts';
+import type { Minute, PeerMinute } from '../../domain/detection/habits/habits.ts';
 import { forgetGap, type JudgeContext, judge, newJudgeState } from '../../domain/detection/judge.ts';
+import { isTimeToLearn, type Learner, learnAgain, type Past } from '../../domain/detection/learn.ts';
+import { minuteOf } from '../../domain/detection/minute.ts';
 import type { Reference } from '../../domain/detection/reference.ts';
 import { shortDuration, type TriggerType, type Verdict } from '../../domain/detection/verdict.ts';
 import type { Policy } from '../../domain/policy.ts';
@@ -30,17 +32,28 @@ export interface Decision {
   readonly reason: string;
 }
 
+export interface ReplayContext extends JudgeContext {
+  /** What a watch would go on learning with. */
+  readonly past: Past;
+}
+
 /** What the product's own judge says, check after check; as a watch does, without acting. */
-export function* replay(checks: Iterable<Check>, context: JudgeContext): Generator<Step> {
-  const { policy, deployedAtMs } = context;
+export function* replay(checks: Iterable<Check>, context: ReplayContext): Generator<Step> {
+  const { policy, deployedAtMs, past } = context;
   const baselineEndMs = deployedAtMs + policy.monitoring.baselineWindowMs;
-  let state = newJudgeState;
+  let learner: Learner & { readonly learnedAtMs: number | null } = {
+    calibration: context.calibration,
+    learnedAtMs: null,
+    judge: newJudgeState,
+    verdicts: [],
+  };
+  const own: Minute[] = [];
   let baseline = noTotals;
   let references: readonly Reference[] | null = null;
   for (const { kind, sample, peers } of checks) {
     if (sample.atMs > deployedAtMs + policy.monitoring.watchMs) return;
     if (kind === 'gap') {
-      state = forgetGap(state);
+      learner = { ...learner, judge: forgetGap(learner.judge), verdicts: [] };
       yield { sample, verdicts: [] };
       continue;
     }
@@ -50,19 +63,25 @@ export function* replay(checks: Iterable<Check>, context: JudgeContext): Generat
       const label = `its own first ${shortDuration(baseline.durationMs)}`;
       references = [...context.references, asReference(baseline, 'own_baseline', label)];
     }
-    const judged = judge(state, counted ? sample : { ...sample, regular: false }, peers, {
-      ...context,
+    if (sample.regular && isTimeToLearn(learner, deployedAtMs, sample.atMs)) {
+      const watch = { policy, deployedAtMs, nowMs: sample.atMs };
+      const calibration = learnAgain(past, own, learner.calibration, watch);
+      learner = { ...learner, calibration, learnedAtMs: sample.atMs };
+    }
+    const judged = judge(learner.judge, counted ? sample : { ...sample, regular: false }, peers, {
+      policy,
+      deployedAtMs,
+      calibration: learner.calibration,
       references: references ?? context.references,
     });
-    state = judged.state;
+    if (counted && sample.regular) own.push(minuteOf(sample, policy, peers));
     if (counted && inBaseline && sample.regular) baseline = addToTotals(baseline, sample);
-    yield {
-      sample,
-      // Without new counts the old ones only slide out of their window.
-      verdicts: counted
-        ? judged.verdicts
-        : judged.verdicts.filter(({ trigger }) => trigger === 'health_check'),
-    };
+    // Without new counts the old ones only slide out of their window.
+    const verdicts = counted
+      ? judged.verdicts
+      : judged.verdicts.filter(({ trigger }) => trigger === 'health_check');
+    learner = { ...learner, judge: judged.state, verdicts };
+    yield { sample, verdicts };
   }
 }
 

@@ -1,16 +1,16 @@
-import { learnFromStore } from '../../activities/learn-habits.ts';
+import { pastFromStore } from '../../activities/learn-habits.ts';
 import type { Store } from '../../adapters/store/store.ts';
 import type { Tick } from '../../adapters/store/watches.ts';
 import type { Deployment, Outcome } from '../../domain/deployment.ts';
 import type { PeerMinute } from '../../domain/detection/habits/habits.ts';
-import type { JudgeContext } from '../../domain/detection/judge.ts';
+import { learn } from '../../domain/detection/learn.ts';
 import { peersOf } from '../../domain/detection/minute.ts';
 import type { ProductKey } from '../../domain/identity.ts';
 import type { Incident } from '../../domain/incident.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Sample } from '../../domain/sample.ts';
 import type { NamedPolicy } from './named-policy.ts';
-import { type Check, type Decision, firstDecision, replay, type Step } from './replay.ts';
+import { type Check, type Decision, firstDecision, type ReplayContext, replay, type Step } from './replay.ts';
 
 /** One deployment of this installation's past: what the policies would have done, and what really happened. */
 export interface StoreCase {
@@ -120,10 +120,12 @@ export async function serviceReplays(
       const known = watch?.services.find((entry) => entry.service === service);
       const label = known?.calibration?.habits.label ?? 'the days before at this hour';
       const learning = { product, environment, service, label, untilMs: deployedAtMs, neighbours };
-      const context: JudgeContext = {
+      const past = await pastFromStore(store, learning, policy);
+      const context: ReplayContext = {
         policy,
         deployedAtMs,
-        calibration: await learnFromStore(store, learning, policy),
+        past,
+        calibration: learn(past, policy),
         references: known?.references ?? [],
       };
       const own = ticks.filter((tick) => tick.service === service);

@@ -58,7 +58,7 @@ export function judge(
 ): { state: JudgeState; verdicts: Verdict[] } {
   const { policy, references, deployedAtMs } = context;
   const window = remember(state.window, sample, policy);
-  const calibration = context.calibration ?? calibrationOf(references, policy);
+  const calibration = context.calibration ?? calibrationOf(references, policy, deployedAtMs);
   const regular = sample.regular ? window.regular.at(-1) : undefined;
   const signals =
     calibration === null || regular === undefined || regular.durationMs <= 0
@@ -98,11 +98,15 @@ export function forgetGap(state: JudgeState): JudgeState {
 }
 
 /** Where nothing was learned: the reference with the most traffic. */
-function calibrationOf(references: readonly Reference[], policy: Policy): Calibration | null {
+function calibrationOf(
+  references: readonly Reference[],
+  policy: Policy,
+  deployedAtMs: number,
+): Calibration | null {
   const reference =
     references.find(({ kind, requests }) => kind === 'last_known_good' && requests > 0) ??
     healthiest(references, (candidate) => -candidate.requests);
   if (reference === null) return null;
   const latencyMs = quantileMs(reference.latency, latencyQuantile[policy.triggers.latency.metric]);
-  return calibrate(habitsOfReference({ ...reference, latencyMs }), policy);
+  return calibrate(habitsOfReference({ ...reference, latencyMs }, deployedAtMs), policy);
 }

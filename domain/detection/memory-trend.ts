@@ -53,16 +53,14 @@ export function leakForecast(
   thresholdPercent: number,
 ): number | null {
   const { floors } = state;
+  if (habits === null) return forecastAlone(floors, thresholdPercent);
   const now = floors.at(-1);
   const hourAgo = floors.at(-3);
   const twoHoursAgo = floors.at(-5);
   if (now === undefined || hourAgo === undefined) return null;
   const growth = now - hourAgo;
-  if (growth < 0.8) return null;
-  if (habits === null) {
-    if (twoHoursAgo === undefined || floors.length < 7) return null;
-  } else if (now < habits.highestFloor + margin) return null;
-  if (habits !== null && now - (floors.at(-5) ?? floors[0] ?? now) <= 1.5 * habits.steepest) return null;
+  if (growth < 0.8 || now < habits.highestFloor + margin) return null;
+  if (now - (floors.at(-5) ?? floors[0] ?? now) <= 1.5 * habits.steepest) return null;
   const limit = leakLimit(habits, thresholdPercent);
   const room = limit - now;
   if (room <= 0) return 0;
@@ -73,6 +71,23 @@ export function leakForecast(
   const slowing = before > 0 ? last / before : 1;
   if (slowing < 0.85 && now + (last * slowing) / (1 - slowing) < limit) return null;
   return room / growth;
+}
+
+/** Hours; of a growth that nothing is known to compare with. */
+const nearHours = 4;
+
+/**
+ * Where nobody knows how much the service used before, a cache that fills for hours looks like a leak: only a growth that does
+ * not slow down over four hours, and is about to arrive. By whole hours: a slow garbage collector has half hours without a low.
+ */
+function forecastAlone(floors: readonly number[], thresholdPercent: number): number | null {
+  const hourly = [-1, -5, -9].map((at) => Math.min(floors.at(at) ?? 0, floors.at(at - 1) ?? 0));
+  if (floors.length < 10) return null;
+  const [now = 0, twoHoursAgo = 0, fourHoursAgo = 0] = hourly;
+  const growth = now - twoHoursAgo;
+  if (growth < 2 || growth < 0.8 * (twoHoursAgo - fourHoursAgo)) return null;
+  const hours = (2 * Math.max(0, thresholdPercent - now)) / growth;
+  return hours <= nearHours ? hours : null;
 }
 
 /** Where a leak ends, percent: the threshold, or above it what the service reached before. */

@@ -27,6 +27,18 @@ export function dayAhead(season: Season, fromMs: number): Season {
   return day;
 }
 
+/** Hours of the day from each half hour to the nearest one that was seen; `null`: none was. */
+export function hoursUnseen(seenAtMs: readonly number[]): Season | null {
+  const seen = new Set(seenAtMs.map(binOf));
+  if (seen.size === 0) return null;
+  return Array.from({ length: seasonBins }, (_, bin) => {
+    let distance = 0;
+    while (!seen.has((bin + distance) % seasonBins) && !seen.has((bin - distance + seasonBins) % seasonBins))
+      distance += 1;
+    return distance / 2;
+  });
+}
+
 /** The same all day. */
 export function flatSeason(value: number): Season {
   return [value];

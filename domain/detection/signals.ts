@@ -2,7 +2,7 @@ import type { Policy } from '../policy.ts';
 import { type Calibration, effectSizes } from './calibration.ts';
 import { advanceUnlessHeld, type Excursion, noExcursion } from './excursion.ts';
 import { errorEvidence } from './habits/errors.ts';
-import type { Minute } from './habits/habits.ts';
+import type { Habits, Minute } from './habits/habits.ts';
 import { latencyEvidence } from './habits/latency.ts';
 import { slowEvidence, slowRequests, tailLooks } from './habits/tail.ts';
 import { errorWarmUp, startSlowdown } from './habits/warm-up.ts';
@@ -77,6 +77,7 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
   const usualShare =
     seasonAt(habits.errors.share, time.middleMs) *
     habits.errors.level *
+    unseenAt(habits, time.middleMs) *
     errorWarmUp(time.warmUps, habits.warmUp);
   const usualErrors = minute.requests * usualShare;
   const slower = slowerThanThreshold(minute, time, context);
@@ -209,7 +210,7 @@ function advanceTail(
     const paths = tailPaths[i] ?? [];
     const slow = slowRequests(tail, minute, {
       look,
-      usualMs: Math.exp(seasonAt(latency.level, middleMs) + latency.shift),
+      usualMs: Math.exp(seasonAt(latency.level, middleMs) + latency.shift) * unseenAt(habits, middleMs),
       slowdown: startSlowdown(warmUps, habits.warmUp),
     });
     return paths.map((path, j) => {
@@ -251,6 +252,10 @@ function trafficLevel(
   return isFirst ? Math.max(known, seen) : known;
 }
 
+function unseenAt({ unseen }: Pick<Habits, 'unseen'>, atMs: number): number {
+  return unseen === undefined ? 1 : seasonAt(unseen, atMs);
+}
+
 /** How far the latency lies above its threshold, as a logarithm, with its variance. */
 function slowerThanThreshold(
   minute: Minute,
@@ -260,7 +265,10 @@ function slowerThanThreshold(
   const { latency, warmUp } = calibration.habits;
   if (latency === null || minute.latencyMs === null || minute.latencyMs <= 0) return null;
   const { multiplier } = policy.triggers.latency;
-  const excess = Math.log(minute.latencyMs) - seasonAt(latency.level, middleMs) - latency.shift;
+  const excess =
+    Math.log(minute.latencyMs / unseenAt(calibration.habits, middleMs)) -
+    seasonAt(latency.level, middleMs) -
+    latency.shift;
   const threshold = Math.max(multiplier, startSlowdown(warmUps, warmUp));
   return {
     by: excess - Math.log(threshold),

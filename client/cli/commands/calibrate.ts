@@ -1,8 +1,9 @@
-import { learnFromStore, leastChecks } from '../../../activities/learn-habits.ts';
+import { learnFromStore } from '../../../activities/learn-habits.ts';
 import type { Store } from '../../../adapters/store/store.ts';
 import { addToTotals, noTotals } from '../../../domain/baseline.ts';
 import { type Calibration, calibrate as calibrationOf } from '../../../domain/detection/calibration.ts';
 import { habitsOfReference } from '../../../domain/detection/habits/habits.ts';
+import { leastChecks } from '../../../domain/detection/learn.ts';
 import { latencyOf } from '../../../domain/detection/minute.ts';
 import type { ProductKey } from '../../../domain/identity.ts';
 import { productName } from '../../../domain/identity.ts';
@@ -53,18 +54,19 @@ async function knowledgeFrom(
   return knowledgeOf({
     service,
     checks: { found: samples.length, needed: leastChecks },
-    calibration: (await learnFromStore(store, learning, policy)) ?? calibrationOfFew(samples, policy),
+    calibration: (await learnFromStore(store, learning, policy)) ?? calibrationOfFew(samples, policy, nowMs),
     policy,
     nowMs,
   });
 }
 
 /** What little there is, as a reference. */
-function calibrationOfFew(samples: readonly Sample[], policy: Policy): Calibration | null {
+function calibrationOfFew(samples: readonly Sample[], policy: Policy, nowMs: number): Calibration | null {
   const sums = samples.reduce((totals, sample) => addToTotals(totals, sample), noTotals);
   if (sums.requests === 0) return null;
   const { requests, errors, durationMs } = sums;
   const latencyMs = latencyOf(sums, policy);
   const label = 'what was measured so far';
-  return calibrationOf(habitsOfReference({ label, requests, errors, durationMs, latencyMs }), policy);
+  const habits = habitsOfReference({ label, requests, errors, durationMs, latencyMs }, nowMs);
+  return calibrationOf(habits, policy);
 }

@@ -1,6 +1,6 @@
 import type { Histogram } from '../../histogram.ts';
 import type { Part } from '../../sample.ts';
-import { dayAhead, flatSeason, type Season, seasonAt } from '../season.ts';
+import { dayAhead, flatSeason, hoursUnseen, type Season, seasonAt } from '../season.ts';
 import { errorHabits, leastShare } from './errors.ts';
 import { defaultDrift, defaultSampling, latencyHabits } from './latency.ts';
 import { type PartHabits, partHabits } from './parts.ts';
@@ -70,6 +70,8 @@ export interface Habits {
   readonly days: number;
   /** How a sentence calls it: `v2.4.0 at this hour`. */
   readonly label: string;
+  /** How much worse an hour may be that nobody has seen: times the usual errors and latency, at least 1; absent: all were seen. */
+  readonly unseen?: Season;
   readonly errors: ErrorHabits;
   readonly latency: LatencyHabits | null;
   readonly tail: TailHabits | null;
@@ -104,6 +106,7 @@ export interface EffectSizes {
 }
 
 const minuteMs = 60_000;
+const lastingReferenceMs = 12 * 3_600_000;
 const lastDaysMs = 3.5 * 24 * 3_600_000;
 /**
  * Learns from the minutes before a deployment, oldest first. Excursions are counted with the judge's own CUSUM, so that what
@@ -130,6 +133,7 @@ export function learnHabits(
   return {
     days: units / 1440,
     label,
+    ...unseenHours(observed.map(({ atMs, durationMs }) => atMs - durationMs / 2)),
     errors: { ...errors, share: dayAhead(errors.share, untilMs) },
     latency: latency === null ? null : { ...latency, level: dayAhead(latency.level, untilMs) },
     tail: tailHabits(settled, latency, effects),
@@ -151,6 +155,21 @@ export function learnHabits(
       latencyMs: (minute) =>
         latency === null ? null : Math.exp(seasonAt(latency.level, minute.atMs - minute.durationMs / 2)),
     }),
+  };
+}
+
+/** A day's wave: so much higher is its top than what was seen six hours before it. */
+const unseenMargin = 0.7;
+const unseenHoursToTop = 6;
+
+function unseenHours(seenAtMs: readonly number[]): Pick<Habits, 'unseen'> {
+  const hours = hoursUnseen(seenAtMs);
+  // Half hours beside one that was seen are as it was.
+  if (hours === null || hours.every((distance) => distance <= 1)) return {};
+  return {
+    unseen: hours.map(
+      (distance) => 1 + unseenMargin * Math.min(1, Math.max(0, distance - 1) / unseenHoursToTop),
+    ),
   };
 }
 
@@ -176,14 +195,20 @@ function settledOf(
   return 2 * settled.length >= history.length ? settled : history;
 }
 
-/** Without a history: one reference's sums, the same at every hour, and no claim about transients. */
-export function habitsOfReference(reference: {
-  readonly label: string;
-  readonly requests: number;
-  readonly errors: number;
-  readonly durationMs: number;
-  readonly latencyMs: number | null;
-}): Habits {
+/**
+ * Without a history: one reference's sums, the same at every hour, and no claim about transients.
+ * @param seenAtMs about when it was measured
+ */
+export function habitsOfReference(
+  reference: {
+    readonly label: string;
+    readonly requests: number;
+    readonly errors: number;
+    readonly durationMs: number;
+    readonly latencyMs: number | null;
+  },
+  seenAtMs: number,
+): Habits {
   const { label, requests, errors, durationMs, latencyMs } = reference;
   // Little evidence, wide bounds: five lucky minutes without an error are no rate of zero.
   const share = Math.max(leastShare, (errors + Math.sqrt(errors) + 0.5) / Math.max(1, requests));
@@ -191,6 +216,8 @@ export function habitsOfReference(reference: {
   return {
     days: 0,
     label,
+    // The mean of a day holds at every hour, nearly.
+    ...(durationMs >= lastingReferenceMs ? {} : unseenHours([seenAtMs])),
     errors: { share: flatSeason(share), level: 1, dispersion: 1.5, slowDispersion: 2, peaks: [] },
     latency:
       latencyMs === null
