@@ -50,8 +50,11 @@ export function judgeErrors(found: Case): Verdict {
   const times = baseline > 0 ? `${shortNumber(current / baseline)} ×` : 'against';
   const starting = (atMs: number) =>
     errorWarmUp((atMs - deployedAtMs) / Math.max(1, policy.monitoring.warmUpMs)) > 1.1;
-  const label = `${calibration.habits.label}${starting(nowMs) ? ', just started,' : ''}`;
-  const numbers = `error rate ${shortNumber(current)}/min, ${times} the ${shortNumber(baseline)}/min of ${label} at this traffic (${shortNumber(perMinute(sum.requests, sum.durationMs))} requests/min)`;
+  const { label, errors: habits } = calibration.habits;
+  const traffic = `at this traffic (${shortNumber(perMinute(sum.requests, sum.durationMs))} requests/min)`;
+  const known = `${times} the ${shortNumber(baseline)}/min of ${label}${starting(nowMs) ? ', just started,' : ''} ${traffic}`;
+  const assumed = `${label} had none; ${shortNumber(baseline)}/min is assumed ${starting(nowMs) ? 'of a start ' : ''}${traffic}`;
+  const numbers = `error rate ${shortNumber(current)}/min, ${habits.seen === 0 ? assumed : known}`;
   const say = (state_: Verdict['state'], more = '', extra: Partial<Verdict> = {}) => ({
     ...verdict(state_, baseline, current, threshold, `${numbers}${more}`),
     ...extra,

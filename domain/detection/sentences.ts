@@ -8,10 +8,10 @@ import { shortDuration } from './verdict.ts';
 export function chanceSentence({ chance }: Pick<Path, 'chance'>, { days }: Pick<Habits, 'days'>): string {
   // Two digits: more would be false precision.
   const deployments = Number((1 / Math.max(chance, 1e-6)).toPrecision(2));
-  const often = `one deployment in ${deployments.toLocaleString('en-US')}`;
+  const often = `one healthy deployment in ${deployments.toLocaleString('en-US')}`;
   return days >= 0.25
-    ? `by its own habits this happens to ${often}`
-    : `without a history of its own such a thing is taken to happen to ${often}`;
+    ? `by its own habits ${often} looks like this`
+    : `it has no day of history yet: ${often} is taken to look like this`;
 }
 
 /** Said of neighbours that were measured lately; whoever calls it knows that they are not sick. */

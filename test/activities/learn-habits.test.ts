@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { learnFromStore, newestPeers } from '../../activities/learn-habits.ts';
+import { learnAgainFromStore, learnFromStore, newestPeers } from '../../activities/learn-habits.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
 import { warmUpAt } from '../../domain/detection/habits/warm-up.ts';
 import { defaultPolicy } from '../../domain/policy.ts';
@@ -56,9 +56,9 @@ describe('what the store knows of a service’s normal life', () => {
     neighbours,
   });
 
-  it('is nothing while fewer than 180 checks are known', async () => {
-    await watched({ ...product, deployment: 'd1' }, startMs, 179);
-    expect(await learnFromStore(store, learning(startMs + 180 * minuteMs), defaultPolicy)).toBeNull();
+  it('is nothing while fewer than 60 checks are known', async () => {
+    await watched({ ...product, deployment: 'd1' }, startMs, 59);
+    expect(await learnFromStore(store, learning(startMs + 60 * minuteMs), defaultPolicy)).toBeNull();
   });
 
   it('tells the usual share of errors, latency and traffic', async () => {
@@ -91,5 +91,32 @@ describe('what the store knows of a service’s normal life', () => {
       errors: 5,
     });
     expect(await newestPeers(store, [], range, defaultPolicy)).toBeNull();
+  });
+
+  it('looks at the day ahead of three weeks, too', async () => {
+    const deployedAtMs = startMs + 21 * 24 * 60 * minuteMs;
+    const busy = { requests: 4_000, errors: 4 };
+    await watched({ ...product, deployment: 'd1' }, startMs, 1_440, () => busy);
+    await watched({ ...product, deployment: 'd2' }, startMs + 7 * 24 * 60 * minuteMs, 1_440, () => busy);
+    await watched({ ...product, deployment: 'd3' }, deployedAtMs - 2 * 24 * 60 * minuteMs, 2_880);
+    const known = await learnFromStore(store, learning(deployedAtMs), defaultPolicy);
+    expect(known?.habits.days).toBeCloseTo(4, 1);
+    expect(known?.habits.traffic[5]).toBeGreaterThan(3_500);
+  });
+
+  it('goes on learning from the watch itself, without its first minutes and its newest ones', async () => {
+    const deployedAtMs = startMs + 90 * minuteMs;
+    await watched({ ...product, deployment: 'd1' }, startMs, 90);
+    const known = await learnFromStore(store, learning(deployedAtMs), defaultPolicy);
+    await watched({ ...product, deployment: 'd2' }, deployedAtMs, 180, (minute) =>
+      minute <= 20 || minute > 165 ? { errors: 100 } : {},
+    );
+    const nowMs = deployedAtMs + 180 * minuteMs;
+    const { untilMs: _, ...about } = learning(nowMs);
+    const watch = { policy: defaultPolicy, deployedAtMs, nowMs };
+    const again = await learnAgainFromStore(store, about, known, watch);
+    expect(again?.habits.days).toBeCloseTo((90 + 145) / 1_440);
+    expect(Math.max(...(again?.habits.errors.share ?? [1]))).toBeLessThan(0.002);
+    expect(again?.habits.memory).toEqual(known?.habits.memory);
   });
 });

@@ -84,8 +84,8 @@ describe('the judge over a trace', () => {
       const lines = tableOf(trace).split('\n');
       return parseTrace([lines[0], ...lines.slice(1 + 1440 + from)].join('\n'), 'short');
     };
-    expect(decide(rows(-179))?.reason).toContain('of the minutes before the deployment');
-    expect(decide(rows(-180))?.reason).toContain('of the day before at this hour');
+    expect(decide(rows(-59))?.reason).toContain('of the minutes before the deployment');
+    expect(decide(rows(-60))?.reason).toContain('of the day before at this hour');
     expect(decide(rows(0))?.reason ?? 'none').not.toContain('before');
   });
 
@@ -101,7 +101,8 @@ describe('the judge over a trace', () => {
   });
 
   it('counts health checks, and nothing else, of a check without counts', () => {
-    const context = { policy: aPolicy(), deployedAtMs: 0, calibration: null, references: [] };
+    const past = { minutes: [], starts: [], label: 'before' };
+    const context = { policy: aPolicy(), deployedAtMs: 0, calibration: null, references: [], past };
     const checks = Array.from({ length: 8 }, (_, i) => {
       const atMs = (10 + i) * minute;
       const sample = aSample({ atMs, requests: 0, durationMs: 0, healthChecks: { failed: 6, all: 6 } });
@@ -251,13 +252,15 @@ describe('the expected delay', () => {
 
 /** A service that is the same at every hour. */
 function aCalibration(requestsPerMinute: number, errorShare: number, days = 1): Calibration {
-  const habits = habitsOfReference({
+  const durationMs = 1_440 * minute;
+  const reference = {
     label: 'v1',
     requests: requestsPerMinute * 1_440,
     errors: 0,
-    durationMs: 1_440 * minute,
+    durationMs,
     latencyMs: 100,
-  });
+  };
+  const habits = habitsOfReference(reference, 0);
   return calibrate({ ...habits, days, errors: { ...habits.errors, share: [errorShare] } }, defaultPolicy);
 }
 

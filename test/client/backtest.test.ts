@@ -163,7 +163,7 @@ describe('backtest and calibrate of an installation', () => {
       /with this service's habits a tripling of errors is seen after \d+ min when it begins with the deployment, after \d+ min when it begins hours later/,
     );
     expect(known.stdout).toMatch(/memory falls back to at most 40 %, reaches 40 %/);
-    expect(known.stdout).toContain('jobs: no days of history\n  nothing was learned yet: 0 of 180 checks');
+    expect(known.stdout).toContain('jobs: no days of history\n  nothing was learned yet: 0 of 60 checks');
     expect(stranger.code).toBe(3);
   });
 });

@@ -141,7 +141,7 @@ describe('the baseline', () => {
     expect(watch.state().baselineDone).toBe(true);
     const step = watch.look();
     expect(watch.service().baseline.samples).toBe(3);
-    expect(step.sentence).toContain('of its own first 3 min');
+    expect(step.sentence).toContain('its own first 3 min had none');
   });
 
   it('does not judge a release by its own unfinished first minutes', () => {

@@ -63,7 +63,7 @@ export function errorHabits(history: readonly Minute[], effects: EffectSizes): E
       };
     }),
   );
-  return { share, level, dispersion, slowDispersion, peaks };
+  return { share, level, seen: allErrors, dispersion, slowDispersion, peaks };
 }
 
 /**

@@ -38,6 +38,8 @@ export interface ErrorHabits {
   readonly share: Season;
   /** How much higher than that the last hours were, at least 1. */
   readonly level: number;
+  /** How many were seen in all of it; 0: the share is an assumption. Absent: nobody counted. */
+  readonly seen?: number;
   /** Variance of the counts beside that of Poisson's law, at least 1: over minutes, and over half hours, where slow swings add up. */
   readonly dispersion: number;
   readonly slowDispersion: number;
@@ -210,15 +212,22 @@ export function habitsOfReference(
   seenAtMs: number,
 ): Habits {
   const { label, requests, errors, durationMs, latencyMs } = reference;
-  // Little evidence, wide bounds: five lucky minutes without an error are no rate of zero.
-  const share = Math.max(leastShare, (errors + Math.sqrt(errors) + 0.5) / Math.max(1, requests));
+  // Little evidence, wide bounds: five lucky minutes without an error are no rate of zero, and two of them may follow.
+  const share = Math.max(leastShare, (errors + 1.2 * Math.sqrt(errors) + 2) / Math.max(1, requests));
   const minutes = Math.max(1, durationMs / minuteMs);
   return {
     days: 0,
     label,
     // The mean of a day holds at every hour, nearly.
     ...(durationMs >= lastingReferenceMs ? {} : unseenHours([seenAtMs])),
-    errors: { share: flatSeason(share), level: 1, dispersion: 1.5, slowDispersion: 2, peaks: [] },
+    errors: {
+      share: flatSeason(share),
+      level: 1,
+      seen: errors,
+      dispersion: 1.5,
+      slowDispersion: 2,
+      peaks: [],
+    },
     latency:
       latencyMs === null
         ? null

@@ -17,7 +17,12 @@ export function judgeHealthCheck(evidence: Evidence): Verdict {
   if (last === undefined)
     return verdict('inconclusive', null, rule.failureCount, 'warming up, health checks do not count yet');
   const failed = checks.filter((check) => check.failed).length;
-  const numbers = `${failed} of ${checks.length} health checks failed in ${shortDuration(rule.windowMs)}, allowed ${rule.failureCount}`;
+  // Soon after the deployment the window is not full yet.
+  const spanMs = Math.min(
+    rule.windowMs,
+    Math.ceil((evidence.nowMs - warmUpEndMs) / 60_000) * 60_000 || 60_000,
+  );
+  const numbers = `${failed} of ${checks.length} health checks failed in ${shortDuration(spanMs)}, allowed ${rule.failureCount}`;
   if (last.failed && failed > rule.failureCount) {
     // A source that only counts them does not say what they saw.
     const said = last.probes.length > 0 ? `; last: ${describe(last)}` : '';

@@ -121,13 +121,8 @@ describe('the calibration', () => {
   });
 
   it('has no paths for a latency that nothing is known of', () => {
-    const unknown = habitsOfReference({
-      label: 'v2.4.0',
-      requests: 36_000,
-      errors: 180,
-      durationMs: hour,
-      latencyMs: null,
-    });
+    const reference = { label: 'v2.4.0', requests: 36_000, errors: 180, durationMs: hour, latencyMs: null };
+    const unknown = habitsOfReference(reference, deployedAt);
     expect(calibrate(unknown, aPolicy()).latencyPaths).toEqual([]);
     expect(calibrate(unknown, aPolicy()).errorPaths.length).toBeGreaterThan(0);
   });
@@ -171,11 +166,11 @@ describe('the calibration', () => {
 
 describe('sentences', () => {
   it.each([
-    [1 / 22_222, 3, 'by its own habits this happens to one deployment in 22,000'],
-    [0.000225, 1, 'by its own habits this happens to one deployment in 4,400'],
-    [0.05, 0.25, 'by its own habits this happens to one deployment in 20'],
-    [0, 1, 'by its own habits this happens to one deployment in 1,000,000'],
-    [0.001, 0, 'without a history of its own such a thing is taken to happen to one deployment in 1,000'],
+    [1 / 22_222, 3, 'by its own habits one healthy deployment in 22,000 looks like this'],
+    [0.000225, 1, 'by its own habits one healthy deployment in 4,400 looks like this'],
+    [0.05, 0.25, 'by its own habits one healthy deployment in 20 looks like this'],
+    [0, 1, 'by its own habits one healthy deployment in 1,000,000 looks like this'],
+    [0.001, 0, 'it has no day of history yet: one healthy deployment in 1,000 is taken to look like this'],
   ])('say how often a chance of %d after %d days is met', (chance, days, text) => {
     expect(chanceSentence({ chance }, { days })).toBe(text);
   });

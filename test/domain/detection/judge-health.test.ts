@@ -25,7 +25,7 @@ describe('health checks', () => {
     expect(breach?.at).toBeLessThan(2);
     expect(breach?.verdict).toMatchObject({
       trigger: 'health_check',
-      reason: '7 of 7 health checks failed in 5 min, allowed 3; last: web-1 connection refused',
+      reason: '7 of 7 health checks failed in 60 s, allowed 3; last: web-1 connection refused',
     });
     expect(statesOf(steps, 'health_check')).toEqual(['inconclusive', 'suspect', 'breach']);
   });
@@ -57,7 +57,7 @@ describe('health checks', () => {
   it('of a source that only counts them need no probes, and the sentence does not end in the air', () => {
     const life = changed(aService(), () => ({ probes: [], healthChecks: { failed: 5, all: 6 } }));
     const breach = firstBreach(judged(life, 10));
-    expect(breach?.verdict.reason).toMatch(/^\d+ of \d+ health checks failed in 5 min, allowed 3$/);
+    expect(breach?.verdict.reason).toMatch(/^\d+ of \d+ health checks failed in 2 min, allowed 3$/);
     const calm = changed(aService(), () => ({ probes: [], healthChecks: { failed: 0, all: 6 } }));
     expect(last(judged(calm, 10), 'health_check').state).toBe('healthy');
   });

@@ -75,10 +75,10 @@ describe('a leak', () => {
     ['of 5 points an hour, 35 points below the threshold', floors(45, 47.5, 50, 52.5, 55), habits, 7],
     ['after its first hour', floors(50, 52, 55), habits, 7],
     [
-      'of a service whose history is unknown, after three hours',
-      floors(40, 42, 44, 46, 48, 50, 52),
+      'of a service whose history is unknown, after five hours and shortly before it arrives',
+      floors(55, 58, 61, 64, 67, 70, 73, 76, 79, 82),
       null,
-      9.5,
+      (2 * (90 - 79)) / 12,
     ],
     ['that gets faster', floors(48, 49, 50, 52, 60), habits, 3],
     [

@@ -225,19 +225,26 @@ describe('a reference alone', () => {
   const reference = { label: 'v2.4.0', requests: 36_000, errors: 100, durationMs: hour, latencyMs: 280 };
 
   it('is the same at every hour, with wide bounds', () => {
-    const habits = habitsOfReference(reference);
+    const habits = habitsOfReference(reference, deployedAt);
     expect(habits).toMatchObject({ days: 0, label: 'v2.4.0', traffic: [600], memory: null, peers: null });
     expect(seasonAt(habits.errors.share, deployedAt)).toBeGreaterThan(100 / 36_000);
     expect(habits.latency?.level).toEqual([Math.log(280)]);
   });
 
   it('without an error is no rate of zero, and without a latency knows none', () => {
-    const habits = habitsOfReference({ ...reference, errors: 0, latencyMs: null });
+    const habits = habitsOfReference({ ...reference, errors: 0, latencyMs: null }, deployedAt);
     expect(seasonAt(habits.errors.share, deployedAt)).toBeGreaterThan(0);
     expect(habits.latency).toBeNull();
-    expect(habitsOfReference({ ...reference, requests: 0, durationMs: 0 }).errors.share[0]).toBeGreaterThan(
-      1,
-    );
+    const empty = habitsOfReference({ ...reference, requests: 0, durationMs: 0 }, deployedAt);
+    expect(empty.errors.share[0]).toBeGreaterThan(1);
+  });
+
+  it('says less of hours that are far from it, unless it is a day', () => {
+    const { unseen = [1] } = habitsOfReference(reference, deployedAt);
+    expect(seasonAt(unseen, deployedAt)).toBe(1);
+    expect(seasonAt(unseen, deployedAt + 4 * hour)).toBeGreaterThan(1.2);
+    expect(seasonAt(unseen, deployedAt + 4 * hour)).toBeLessThan(seasonAt(unseen, deployedAt + 11 * hour));
+    expect(habitsOfReference({ ...reference, durationMs: 20 * hour }, deployedAt).unseen).toBeUndefined();
   });
 });
 

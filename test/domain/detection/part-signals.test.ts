@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { calibrate, effectSizes } from '../../../domain/detection/calibration.ts';
+import { learnHabits } from '../../../domain/detection/habits/habits.ts';
+import type { Part } from '../../../domain/sample.ts';
+import { aPolicy, poisson, seeded } from '../builders.ts';
+import { aService, type Check, checksOf, firstBreach, historyOf, judging, type Life } from './streams.ts';
+
+const calm = aService({ requests: 600, share: 0.004 });
+const policy = aPolicy();
+
+/** `/checkout` has a hundredth of the traffic, `shop-0` a tenth. */
+const endpoints = { '/': 0.79, '/search': 0.2, '/checkout': 0.01 };
+const instances = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`shop-${i}`, 0.1]));
+
+interface Trouble {
+  readonly part?: string;
+  readonly share?: number;
+  readonly from?: number;
+  readonly until?: number;
+}
+
+/** The service's counts with parts whose errors are those of the service, and a part that fails for itself. */
+function partsAt(at: number, { part, share = 0, from = 0, until = 1e9 }: Trouble): Part[] {
+  const random = seeded(77_000 + at);
+  const row = calm(at);
+  const of = (by: Part['by'], shares: Readonly<Record<string, number>>) =>
+    Object.entries(shares).map(([name, of_]): Part => {
+      const requests = poisson(random, row.requests * of_);
+      const own = name === part && at >= from && at < until ? poisson(random, requests * share) : 0;
+      return { by, name, requests, errors: Math.min(requests, poisson(random, requests * 0.004) + own) };
+    });
+  return [...of('endpoint', endpoints), ...of('instance', instances)];
+}
+
+function calibrationWith(life: Life) {
+  const history = historyOf(life).map((minute, i) => ({ ...minute, parts: partsAt(i - 1_440, {}) }));
+  return calibrate(learnHabits(history, effectSizes(policy), 'v2.4.0 at this hour'), policy);
+}
+
+const calibration = calibrationWith(calm);
+
+function checksWith(trouble: Trouble, minutes: number, rename = (part: Part) => part): Check[] {
+  return checksOf(calm, minutes).map((check, at) => ({
+    ...check,
+    sample: { ...check.sample, parts: partsAt(at, trouble).map(rename) },
+  }));
+}
+
+const breachOf = (checks: readonly Check[]) => firstBreach(judging(checks, { calibration }), 'error_rate');
+
+describe('one endpoint of many', () => {
+  it('that fails from the deployment on is found within minutes, and named', () => {
+    const breach = breachOf(checksWith({ part: '/checkout', share: 0.7 }, 60));
+    expect(breach?.at).toBeLessThanOrEqual(10);
+    expect(breach?.verdict.reason).toMatch(
+      /\/checkout alone: \d+ of \d+ requests failed \([678]\d(\.\d)? %, [\d.]+ % is usual\) in \d/,
+    );
+    expect(breach?.verdict.reason).toContain('the other 2 endpoints');
+  });
+
+  it('is not found by sums: they hardly move', () => {
+    const checks = checksWith({ part: '/checkout', share: 0.7 }, 60).map(
+      ({ sample: { parts: _, ...sample }, peers }) => ({
+        sample,
+        peers,
+      }),
+    );
+    expect(breachOf(checks)).toBeNull();
+  });
+
+  it('that fails hours later is found, and one that failed for some minutes is left alone', () => {
+    expect(breachOf(checksWith({ part: '/checkout', share: 0.7, from: 200 }, 300))?.at).toBeLessThan(245);
+    expect(breachOf(checksWith({ part: '/checkout', share: 0.7, from: 200, until: 204 }, 300))).toBeNull();
+  });
+
+  it('has no yesterday when it is new: it is judged with all others', () => {
+    const renamed = (part: Part) => (part.name === '/checkout' ? { ...part, name: '/pay' } : part);
+    expect(breachOf(checksWith({ part: '/checkout', share: 0.7 }, 60, renamed))).toBeNull();
+  });
+});
+
+describe('one instance of many', () => {
+  it('is held against the service: its name is new with every start', () => {
+    const renamed = (part: Part) => (part.by === 'instance' ? { ...part, name: `${part.name}-new` } : part);
+    const breach = breachOf(checksWith({ part: 'shop-3', share: 0.15 }, 90, renamed));
+    expect(breach?.at).toBeLessThanOrEqual(20);
+    expect(breach?.verdict.reason).toContain('instance shop-3-new alone: ');
+    expect(breach?.verdict.reason).toContain('the other 9 instances');
+  });
+});
+
+describe('the judge of parts', () => {
+  it('leaves quiet days alone, and keeps a bounded state', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1_000 }), (shift) => {
+        const checks = checksWith({}, 600).map((check) => ({
+          ...check,
+          sample: { ...check.sample, parts: partsAt(shift * 10_000 + check.sample.tick / 60_000, {}) },
+        }));
+        for (const { verdicts, state } of judging(checks, { calibration })) {
+          expect(verdicts.error_rate.state).not.toBe('breach');
+          expect(JSON.stringify(state.signals.parts).length).toBeLessThan(8_000);
+        }
+      }),
+      { seed: 1, numRuns: 8 },
+    );
+  });
+
+  it('keeps the parts of the newest check only', () => {
+    const steps = [...judging(checksWith({}, 10), { calibration })];
+    const kept = steps.at(-1)?.state.window.regular ?? [];
+    expect(kept.slice(0, -1).every(({ parts }) => parts === undefined)).toBe(true);
+    expect(kept.at(-1)?.parts).toHaveLength(13);
+  });
+});
