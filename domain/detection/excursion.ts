@@ -18,8 +18,8 @@ export interface Path {
   readonly leastRatio: number;
   /** And at least this share of the requests must be counted, 0..1. */
   readonly leastShare: number;
-  /** Counts are held against the dispersion of half hours, not of minutes. */
-  readonly slow: boolean;
+  /** Against which dispersion counts are held: 0: that of minutes, 1: that of half hours, where slow swings add up. */
+  readonly slowness: number;
   /** How likely it is that a healthy deployment meets it, by the service's own habits. */
   readonly chance: number;
 }

@@ -45,9 +45,9 @@ export function advanceParts(
     const usual = part.requests * Math.max(leastShare, check.usualShare * times);
     return paths.map((path, at): PartExcursion => {
       const earlier = before.find((entry) => entry.path === at && partKey(entry) === partKey(part));
-      const dispersion = path.slow
-        ? Math.max(check.dispersion.slow, check.habits?.slowDispersion ?? 1)
-        : Math.max(check.dispersion.fast, check.habits?.dispersion ?? 1);
+      const fast = Math.max(check.dispersion.fast, check.habits?.dispersion ?? 1);
+      const slow = Math.max(check.dispersion.slow, check.habits?.slowDispersion ?? 1);
+      const dispersion = fast + path.slowness * (slow - fast);
       const step = {
         evidence: errorEvidence(part.errors, usual, path.effect, dispersion),
         found: part.errors,

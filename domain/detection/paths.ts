@@ -33,8 +33,8 @@ export interface Effect {
 export interface StartClass {
   readonly latestStart: number;
   readonly until: number;
-  /** Slow swings of the service tell little about the first minutes, and much about a day. */
-  readonly slow: boolean;
+  /** Of `Path`: slow swings of the service tell little about the first minutes, and much about a day. */
+  readonly slowness: number;
   readonly effects: readonly Effect[];
 }
 
@@ -79,7 +79,7 @@ export function planPaths(
         evidence: evidenceFor(spent / atOnce, starts),
         leastRatio: effect.leastRatio,
         leastShare: effect.leastShare,
-        slow: start.slow,
+        slowness: start.slowness,
         chance: spent,
       };
     }),

@@ -9,7 +9,8 @@ import { errorWarmUp, startSlowdown } from './habits/warm-up.ts';
 import { type MemoryState, newMemoryState, rememberMemory } from './memory-trend.ts';
 import { advanceParts, type PartExcursion } from './part-signals.ts';
 import { seasonAt } from './season.ts';
-import { beside, lookAround, type Recent, type Surroundings } from './surroundings.ts';
+import { beside } from './sick-peers.ts';
+import { lingersMinutes, lookAround, type Recent, type Surroundings } from './surroundings.ts';
 import { errorUnitMs, latencyUnitMs, memoryFloorMs } from './units.ts';
 
 /** What the judge remembers of a service between two checks: bounded, a few kilobytes. */
@@ -56,8 +57,6 @@ export interface SignalContext {
 }
 
 const recentChecks = 15;
-/** After something outside has passed, queues and caches still recover. */
-const lingersMinutes = 5;
 /** What is the deployment's own, in the judge's minutes. */
 const firstMinutes = 3;
 /** A release that always was nearly full is no news, percent. */
@@ -168,7 +167,8 @@ function advanceErrors(
   { calibration: { habits, errorPaths } }: SignalContext,
 ): Excursion[] {
   return errorPaths.map((path, i) => {
-    const dispersion = path.slow ? habits.errors.slowDispersion : habits.errors.dispersion;
+    const { dispersion: fast, slowDispersion: slow } = habits.errors;
+    const dispersion = fast + path.slowness * (slow - fast);
     const evidence = errorEvidence(errors, usualErrors, path.effect, dispersion);
     const step = { evidence, found: errors, expected: usualErrors, requests, minutes, at };
     return advanceUnlessHeld(before[i], path, step, held);

@@ -271,7 +271,7 @@ function minutesByPaths({ errorPaths, habits }: Calibration, usual: number, time
     .filter(({ latestStart }) => latestStart > 1_440)
     .filter(({ leastRatio, leastShare }) => times >= leastRatio && times * share >= leastShare)
     .map((path) => {
-      const spread = path.slow ? slowDispersion : dispersion;
+      const spread = path.slowness > 0 ? slowDispersion : dispersion;
       const drift = errorEvidence(times * usual, usual, path.effect, spread);
       return drift > 0 ? Math.max(path.badMinutes, path.evidence / drift) : Number.POSITIVE_INFINITY;
     });

@@ -1,7 +1,7 @@
 import { binOf, type Season, seasonAt, seasonBins } from '../season.ts';
 import type { EffectSizes, ErrorHabits, Minute } from './habits.ts';
 import { median, sum, total } from './numbers.ts';
-import { peaksOf } from './peaks.ts';
+import { type Excused, peaksOf } from './peaks.ts';
 import { weeklyShare } from './week.ts';
 
 /** A day without an error promises no second one: nothing is held against a release below one error in some seventeen thousand requests. */
@@ -14,7 +14,11 @@ const slowSwings = 2;
 /** Of the logarithm of half an hour's error share: whatever yesterday showed, slow swings are that large. */
 const leastSlowVariance = 0.06;
 
-export function errorHabits(history: readonly Minute[], effects: EffectSizes): ErrorHabits {
+export function errorHabits(
+  history: readonly Minute[],
+  effects: EffectSizes,
+  excused: Excused = new Set(),
+): ErrorHabits {
   const requests = new Float64Array(seasonBins);
   const errors = new Float64Array(seasonBins);
   let allRequests = 0;
@@ -54,7 +58,7 @@ export function errorHabits(history: readonly Minute[], effects: EffectSizes): E
       leastSlowVariance * perHalfHour,
     );
   const peaks = effects.errors.map(({ ratio, leastRatio }) =>
-    peaksOf(history, { ratio, leastRatio, unitMs: effects.errorUnitMs }, (minute) => {
+    peaksOf(history, { ratio, leastRatio, unitMs: effects.errorUnitMs }, excused, (minute) => {
       const expected = expectedOf(minute);
       return {
         evidence: errorEvidence(minute.errors, expected, ratio, dispersion),

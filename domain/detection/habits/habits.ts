@@ -1,9 +1,12 @@
 import type { Histogram } from '../../histogram.ts';
 import type { Part } from '../../sample.ts';
 import { dayAhead, flatSeason, hoursUnseen, type Season, seasonAt } from '../season.ts';
+import { beside, type PeerCheck, sickPeers } from '../sick-peers.ts';
+import { lingersMinutes } from '../surroundings.ts';
 import { errorHabits, leastShare } from './errors.ts';
 import { defaultDrift, defaultSampling, latencyHabits } from './latency.ts';
 import { type PartHabits, partHabits } from './parts.ts';
+import type { Excused } from './peaks.ts';
 import { dbHabits, healthHabits, memoryHabits } from './resources.ts';
 import { type TailHabits, tailHabits } from './tail.ts';
 import { levelOf, trafficSeason } from './traffic.ts';
@@ -127,31 +130,23 @@ export function learnHabits(
   const units = observed.reduce((sum, minute) => sum + minute.durationMs, 0) / effects.errorUnitMs;
   const traffic = trafficSeason(observed);
   const settled = settledOf(observed, starts, effects.warmUpMs);
-  const errors = errorHabits(settled, effects);
-  const latency = latencyHabits(settled, effects);
-  const peers = observed.every((minute) => minute.peers === null)
-    ? null
-    : observed.flatMap((minute): Minute[] => (minute.peers === null ? [] : [{ ...minute, ...minute.peers }]));
+  const peers = peerHabits(observed, effects);
+  const excused = peers === null ? new Set<number>() : excusedIn(observed, peers);
+  const errors = errorHabits(settled, effects, excused);
+  const latency = latencyHabits(settled, effects, excused);
   return {
     days: units / 1440,
     label,
     ...unseenHours(observed.map(({ atMs, durationMs }) => atMs - durationMs / 2)),
-    errors: { ...errors, share: dayAhead(errors.share, untilMs) },
-    latency: latency === null ? null : { ...latency, level: dayAhead(latency.level, untilMs) },
-    tail: tailHabits(settled, latency, effects),
-    parts: partHabits(settled, errors, effects),
+    ...ahead({ errors, latency }, untilMs),
+    tail: tailHabits(settled, latency, effects, excused),
+    parts: partHabits(settled, errors, effects, excused),
     traffic: dayAhead(traffic, untilMs),
     trafficLevel: levelOf(observed.slice(-60), traffic),
     memory: memoryHabits(lately),
     dbErrors: dbHabits(lately),
     failedHealthChecks: healthHabits(lately),
-    peers:
-      peers === null
-        ? null
-        : {
-            errors: peerErrors(peers, effects, untilMs),
-            latency: peerLatency(peers, effects, untilMs),
-          },
+    peers: peers === null ? null : ahead(peers, untilMs),
     warmUp: learnWarmUp(observed, starts, effects.warmUpMs, {
       errors: (minute) => minute.requests * seasonAt(errors.share, minute.atMs - minute.durationMs / 2),
       latencyMs: (minute) =>
@@ -175,15 +170,38 @@ function unseenHours(seenAtMs: readonly number[]): Pick<Habits, 'unseen'> {
   };
 }
 
-/** Nobody asks for a neighbour's excursions. */
-function peerErrors(peers: readonly Minute[], effects: EffectSizes, untilMs: number): ErrorHabits {
-  const habits = errorHabits(peers, { ...effects, errors: [] });
-  return { ...habits, share: dayAhead(habits.share, untilMs) };
+/** Nobody asks for a neighbour's excursions. `null`: there are no neighbours. */
+function peerHabits(observed: readonly Minute[], effects: EffectSizes): PeerHabits | null {
+  const peers = observed.flatMap((minute): Minute[] =>
+    minute.peers === null ? [] : [{ ...minute, ...minute.peers }],
+  );
+  if (peers.length === 0) return null;
+  return {
+    errors: errorHabits(peers, { ...effects, errors: [] }),
+    latency: latencyHabits(peers, { ...effects, latency: [] }),
+  };
 }
 
-function peerLatency(peers: readonly Minute[], effects: EffectSizes, untilMs: number): LatencyHabits | null {
-  const habits = latencyHabits(peers, { ...effects, latency: [] });
-  return habits === null ? null : { ...habits, level: dayAhead(habits.level, untilMs) };
+/** Checks at which the neighbours were sick as well: the judge holds nothing against the release then, and so learns nothing. */
+function excusedIn(observed: readonly Minute[], peers: PeerHabits): Excused {
+  const excused = new Set<number>();
+  const recent: { readonly peer: PeerCheck | null }[] = [];
+  let heldUntilMs = Number.NEGATIVE_INFINITY;
+  for (const minute of observed) {
+    recent.push({ peer: beside(minute, peers) });
+    if (recent.length > 8) recent.shift();
+    if (sickPeers(recent, peers) !== null) heldUntilMs = minute.atMs + lingersMinutes * minuteMs;
+    if (minute.atMs <= heldUntilMs) excused.add(minute.atMs);
+  }
+  return excused;
+}
+
+/** Of a week's seasons the day that is about to be watched. */
+function ahead({ errors, latency }: PeerHabits, untilMs: number): PeerHabits {
+  return {
+    errors: { ...errors, share: dayAhead(errors.share, untilMs) },
+    latency: latency === null ? null : { ...latency, level: dayAhead(latency.level, untilMs) },
+  };
 }
 
 /** Without the starts of deployments, where that leaves something: a slow start of yesterday is no habit of this hour. */

@@ -1,7 +1,7 @@
 import { binOf, type Season, seasonAt, seasonBins } from '../season.ts';
 import type { EffectSizes, LatencyHabits, Minute } from './habits.ts';
 import { median, sum, total } from './numbers.ts';
-import { peaksOf } from './peaks.ts';
+import { type Excused, peaksOf } from './peaks.ts';
 import { weeklyLevel } from './week.ts';
 
 const recentMinutes = 120;
@@ -9,7 +9,11 @@ const recentMinutes = 120;
 export const defaultSampling = 3;
 export const defaultDrift = 0.02;
 
-export function latencyHabits(history: readonly Minute[], effects: EffectSizes): LatencyHabits | null {
+export function latencyHabits(
+  history: readonly Minute[],
+  effects: EffectSizes,
+  excused: Excused = new Set(),
+): LatencyHabits | null {
   const known = history.filter((minute) => minute.latencyMs !== null && minute.latencyMs > 0);
   if (known.length < 30) return null;
   const logs = known.map((minute) => Math.log(minute.latencyMs as number));
@@ -26,7 +30,7 @@ export function latencyHabits(history: readonly Minute[], effects: EffectSizes):
   const drift = Math.max(0.0004, 5 * blockVariance - sampling / Math.max(1, requests));
   const shift = Math.max(0, Math.min(0.3, median(residuals.slice(-recentMinutes))));
   const peaks = effects.latency.map(({ ratio, leastRatio }) =>
-    peaksOf(known, { ratio, leastRatio, unitMs: effects.latencyUnitMs }, (minute) => {
+    peaksOf(known, { ratio, leastRatio, unitMs: effects.latencyUnitMs }, excused, (minute) => {
       const expected = seasonAt(level, minute.atMs - minute.durationMs / 2);
       const excess = Math.log(minute.latencyMs as number) - expected;
       const variance = sampling / Math.max(1, minute.requests) + drift;

@@ -3,7 +3,7 @@ import { seasonAt } from '../season.ts';
 import { dispersionOf, errorEvidence, leastShare } from './errors.ts';
 import type { EffectSizes, ErrorHabits, Minute } from './habits.ts';
 import { sum } from './numbers.ts';
-import { peaksOf } from './peaks.ts';
+import { type Excused, peaksOf } from './peaks.ts';
 
 /** How errors come in the endpoints and instances of a service. */
 export interface PartHabits {
@@ -31,6 +31,7 @@ export function partHabits(
   history: readonly Minute[],
   { share, dispersion, slowDispersion }: Pick<ErrorHabits, 'share' | 'dispersion' | 'slowDispersion'>,
   effects: EffectSizes,
+  excused: Excused,
 ): PartHabits | null {
   const largest = largestParts(history);
   if (largest.length === 0) return null;
@@ -55,7 +56,7 @@ export function partHabits(
     const [strongest] = effects.errors;
     if (strongest !== undefined)
       peaks.push(
-        ...peaksOf(minutes, { ...strongest, unitMs: effects.errorUnitMs }, (minute) => {
+        ...peaksOf(minutes, { ...strongest, unitMs: effects.errorUnitMs }, excused, (minute) => {
           const expected = expectedOf(minute);
           const evidence = errorEvidence(minute.errors, expected, strongest.ratio, own);
           return { evidence, found: minute.errors, expected };

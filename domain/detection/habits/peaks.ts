@@ -8,10 +8,14 @@ import {
 } from '../excursion.ts';
 import type { Minute } from './habits.ts';
 
-/** Bad minutes of every excursion that was strong enough at its height. */
+/** Times of the checks that are not held against the service, since the neighbours were sick as well. */
+export type Excused = ReadonlySet<number>;
+
+/** Bad minutes of every excursion that was strong enough at its height, and was the service's own. */
 export function peaksOf(
   history: readonly Minute[],
   effect: { readonly ratio: number; readonly leastRatio: number; readonly unitMs: number },
+  excused: Excused,
   measure: (minute: Minute) => { evidence: number; found: number; expected: number },
 ): number[] {
   const path: Path = {
@@ -22,7 +26,7 @@ export function peaksOf(
     badMinutes: 8,
     evidence: 10,
     leastShare: 0,
-    slow: false,
+    slowness: 0,
     chance: 1,
   };
   const peaks: number[] = [];
@@ -30,8 +34,12 @@ export function peaksOf(
   let peak = 0;
   for (const minute of history) {
     const minutes = minute.durationMs / effect.unitMs;
+    const { evidence, found, expected } = measure(minute);
+    const held = excused.has(minute.atMs);
     excursion = advanceExcursion(excursion, path, {
-      ...measure(minute),
+      evidence: held ? Math.min(0, evidence) : evidence,
+      found: held ? Math.min(found, expected) : found,
+      expected,
       requests: minute.requests,
       minutes,
       at: minute.atMs / effect.unitMs,

@@ -3,7 +3,7 @@ import { seasonAt } from '../season.ts';
 import { dispersionOf, errorEvidence } from './errors.ts';
 import type { EffectSizes, LatencyHabits, Minute } from './habits.ts';
 import { total } from './numbers.ts';
-import { peaksOf } from './peaks.ts';
+import { type Excused, peaksOf } from './peaks.ts';
 
 /**
  * How many requests are how slow, where the source has a histogram: counted at a bucket's bound, so that nothing is guessed
@@ -53,6 +53,7 @@ export function tailHabits(
   history: readonly Minute[],
   latency: LatencyHabits | null,
   effects: EffectSizes,
+  excused: Excused,
 ): TailHabits | null {
   const newest = history.findLast(({ histogram }) => histogram != null)?.histogram ?? null;
   if (newest === null || latency === null) return null;
@@ -91,7 +92,7 @@ export function tailHabits(
     peaks: looks.map((look) => {
       const countIn = countsOf(look);
       const effect = { ratio: 3, leastRatio: look.leastRatio, unitMs: effects.latencyUnitMs };
-      return peaksOf(known, effect, (minute) => slowEvidence(countIn(minute), dispersion));
+      return peaksOf(known, effect, excused, (minute) => slowEvidence(countIn(minute), dispersion));
     }),
   };
 }

@@ -19,7 +19,7 @@ function aPath(over: Partial<Path> = {}): Path {
     evidence: 10,
     leastRatio: 2,
     leastShare: 0,
-    slow: false,
+    slowness: 0,
     chance: 0.001,
     ...over,
   };

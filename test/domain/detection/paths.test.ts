@@ -34,7 +34,7 @@ function plan(
   } = {},
   history: ExcursionHistory = { days: 1, peaks: [] },
 ): Path {
-  const classes = [{ latestStart: 10, until: 60, slow: false, effects: [anEffect(effect)], ...start }];
+  const classes = [{ latestStart: 10, until: 60, slowness: 0, effects: [anEffect(effect)], ...start }];
   const [path] = planPaths({ classes, prior: transientPrior, budget: 0.001, ...over }, history);
   return path as Path;
 }
@@ -42,14 +42,14 @@ function plan(
 describe('a path', () => {
   it('takes over what its class and effect say', () => {
     expect(
-      plan({ start: { slow: true }, effect: { ratio: 10, leastRatio: 6, leastShare: 0.01 } }),
+      plan({ start: { slowness: 1 }, effect: { ratio: 10, leastRatio: 6, leastShare: 0.01 } }),
     ).toMatchObject({
       effect: 10,
       latestStart: 10,
       until: 60,
       leastRatio: 6,
       leastShare: 0.01,
-      slow: true,
+      slowness: 1,
       chance: 0.0005,
     });
   });
@@ -58,7 +58,7 @@ describe('a path', () => {
     const start = (latestStart: number, ...ratios: number[]): StartClass => ({
       latestStart,
       until: 60,
-      slow: false,
+      slowness: 0,
       effects: ratios.map((ratio) => anEffect({ ratio })),
     });
     const paths = planPaths(

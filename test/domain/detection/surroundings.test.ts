@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { effectSizes } from '../../../domain/detection/calibration.ts';
 import { learnHabits } from '../../../domain/detection/habits/habits.ts';
-import { beside, lookAround, type PeerCheck, type Recent } from '../../../domain/detection/surroundings.ts';
+import { beside, type PeerCheck } from '../../../domain/detection/sick-peers.ts';
+import { lookAround, type Recent } from '../../../domain/detection/surroundings.ts';
 import { aPolicy, deployedAt, minute } from '../builders.ts';
 import { aService, historyOf, minuteOf } from './streams.ts';
 
