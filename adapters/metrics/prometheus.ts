@@ -4,7 +4,10 @@ import { createPrometheusApi } from './prometheus/api.ts';
 import type { Settings } from './prometheus/ask.ts';
 import { history } from './prometheus/history.ts';
 import { measure } from './prometheus/measure.ts';
-import { type Queries, type QuerySetName, querySets } from './prometheus/queries.ts';
+import { type Queries, type QuerySetName, querySets, type Signal } from './prometheus/queries.ts';
+
+/** Those left out are those of the set. */
+export type OwnQueries = { readonly [Name in Signal]?: string | undefined };
 
 export interface PrometheusOptions {
   /** What stands before `/api/v1`; its user name and password, if any, are sent as basic authentication. */
@@ -14,7 +17,7 @@ export interface PrometheusOptions {
   /** Label matchers for the ready-made queries, in place of their own. */
   readonly selector?: string | undefined;
   /** A user's own, in place of or beside the ready-made ones. */
-  readonly queries?: Partial<Queries> | undefined;
+  readonly queries?: OwnQueries | undefined;
   readonly instanceLabel?: string | undefined;
   readonly latencyUnit?: 'seconds' | 'milliseconds' | undefined;
   /** What memory is a percentage of, MiB (1,048,576 bytes). */
