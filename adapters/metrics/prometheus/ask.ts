@@ -1,6 +1,6 @@
 import type { Measurement, MeasureRequest } from '../metrics-source.ts';
 import type { PrometheusApi, RangeFailure } from './api.ts';
-import { fillQuery, type Placeholders, type Queries, type Signal } from './queries.ts';
+import { fillQuery, type Placeholders, type Queries, type Signal, signals } from './queries.ts';
 import type { Answers, ReadingSettings } from './readings.ts';
 
 /** How one service is asked for. */
@@ -28,7 +28,7 @@ export function placeholdersOf(
 }
 
 export function signalsOf({ queries }: Settings): Signal[] {
-  return (Object.keys(queries) as Signal[]).filter((signal) => queries[signal] !== undefined);
+  return signals.filter((signal) => queries[signal] !== undefined);
 }
 
 export interface Question {
@@ -54,9 +54,9 @@ export type Asked =
 const gauges: readonly Signal[] = ['memoryBytes', 'memoryPercent', 'affectedUsers'];
 
 export async function askAll(api: PrometheusApi, settings: Settings, question: Question): Promise<Asked> {
-  const { signals, timesMs, timeoutMs, signal } = question;
+  const { timesMs, timeoutMs, signal } = question;
   const found = await Promise.all(
-    signals.map(async (name) => {
+    question.signals.map(async (name) => {
       const query = fillQuery(settings.queries[name] ?? '', question.about);
       const answer = await api.range({
         query,

@@ -4,6 +4,7 @@ import type { History, HistoryRequest } from '../metrics-source.ts';
 import type { PrometheusApi } from './api.ts';
 import { askAll, blind, noStatus, placeholdersOf, type Settings, signalsOf } from './ask.ts';
 import { countStep } from './counts.ts';
+import type { Signal } from './queries.ts';
 import { readingsAlong, tellsErrors } from './readings.ts';
 
 /** Fewer than the 11,000 points that Prometheus allows a series, so that an answer of many series stays small. */
@@ -13,6 +14,9 @@ const historyTimeoutMs = 60_000;
 /** After a longer time without values counting begins anew. */
 const longestGapSteps = 3;
 
+/** What nothing is learned from. */
+const unjudged: readonly Signal[] = ['newest', 'cpuSeconds', 'affectedUsers'];
+
 /** The past in steps, as checks of that length would have counted it. */
 export async function history(
   api: PrometheusApi,
@@ -21,7 +25,7 @@ export async function history(
 ): Promise<History> {
   const { sinceMs, untilMs, stepMs, signal } = request;
   const about = placeholdersOf(settings, request, null);
-  const signals = signalsOf(settings).filter((name) => name !== 'newest');
+  const signals = signalsOf(settings).filter((name) => !unjudged.includes(name));
   const samples: Sample[] = [];
   let base: Readings | null = null;
   // On multiples of the step, or VictoriaMetrics would move it there.

@@ -26,6 +26,20 @@ export interface Queries {
 
 export type Signal = keyof Queries;
 
+/** The ones that matter most first: of several that fail the first is told. */
+export const signals = [
+  'requests',
+  'errors',
+  'latency',
+  'dbConnectionErrors',
+  'newest',
+  'startTime',
+  'cpuSeconds',
+  'memoryPercent',
+  'memoryBytes',
+  'affectedUsers',
+] as const satisfies readonly Signal[];
+
 /** Labels by which instrumentations say how a request ended: `503`, `5xx`, or `5`. */
 export const statusLabels = [
   'status',

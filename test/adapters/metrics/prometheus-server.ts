@@ -23,7 +23,7 @@ export interface PrometheusServer {
   /** The forms of all requests so far. */
   readonly asked: readonly URLSearchParams[];
   readonly headers: readonly IncomingMessage['headers'][];
-  /** Everything that one scrape found at that time. */
+  /** Everything that one scrape found at that time; in the order of time. */
   scrape(atMs: number, series: readonly Scraped[]): void;
   answer(handler: PrometheusHandler | null): void;
   close(): Promise<void>;
@@ -87,7 +87,7 @@ function rangeOf(
   ];
   const rows = new Map<string, { metric: Record<string, string>; values: [number, string][] }>();
   for (let atMs = start; atMs <= end + 0.001; atMs += step) {
-    const scrape = scrapes.findLast((entry) => entry.atMs <= atMs + 0.5 && entry.atMs > atMs - memoryMs);
+    const scrape = scrapeAt(scrapes, atMs);
     for (const [key, { metric, value }] of evaluate(query, scrape)) {
       const row = rows.get(key) ?? { metric, values: [] };
       rows.set(key, row);
@@ -95,6 +95,18 @@ function rangeOf(
     }
   }
   return matrix([...rows.values()]);
+}
+
+/** The newest one until then, by bisection. */
+function scrapeAt(scrapes: readonly { atMs: number; series: readonly Scraped[] }[], atMs: number) {
+  let [low, high] = [0, scrapes.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((scrapes[middle]?.atMs ?? 0) <= atMs + 0.5) low = middle + 1;
+    else high = middle;
+  }
+  const found = scrapes[low - 1];
+  return found === undefined || found.atMs <= atMs - memoryMs ? undefined : found;
 }
 
 interface Query {
