@@ -377,6 +377,10 @@ const prometheusMetrics = mapping({
     'Label matchers of the ready-made queries, in place of their own, like job="shop"',
   ).optional(),
   instance_label: text('Label that names the instance; default instance', 'a label').optional(),
+  endpoint_label: text(
+    'Label of the requests that names the endpoint, like route; without it endpoints are not told apart',
+    'a label',
+  ).optional(),
   queries: section(
     'PromQL of your own, in place of or beside the ready-made. Counters as they are: no rate, no increase. {{product}}, {{service}}, {{environment}}, {{release}}, {{selector}} and {{instance}} are replaced.',
     {

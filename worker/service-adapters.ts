@@ -107,6 +107,7 @@ function prometheusOf(settings: PrometheusSettings, written: Written): MetricsSo
     set: settings.set,
     selector: own(settings.selector),
     instanceLabel: own(settings.instance_label),
+    endpointLabel: own(settings.endpoint_label),
     latencyUnit: settings.latency_unit,
     memoryLimitMb: settings.memory_limit_mb,
     bearerToken: own(settings.bearer_token),

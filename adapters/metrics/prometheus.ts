@@ -19,6 +19,8 @@ export interface PrometheusOptions {
   /** A user's own, in place of or beside the ready-made ones. */
   readonly queries?: OwnQueries | undefined;
   readonly instanceLabel?: string | undefined;
+  /** Label of the requests that names the endpoint; absent: endpoints are not told apart. */
+  readonly endpointLabel?: string | undefined;
   readonly latencyUnit?: 'seconds' | 'milliseconds' | undefined;
   /** What memory is a percentage of, MiB (1,048,576 bytes). */
   readonly memoryLimitMb?: number | undefined;
@@ -58,6 +60,7 @@ function settingsOf(options: PrometheusOptions): Settings {
   const queries = { ...set?.queries, ...own } as Queries;
   const selector = options.selector ?? set?.selector ?? '';
   const instanceLabel = options.instanceLabel ?? 'instance';
+  const endpointLabel = options.endpointLabel ?? null;
   const latencyUnit = options.latencyUnit ?? set?.latencyUnit ?? 'seconds';
   return {
     url: withoutCredentials(options.url),
@@ -65,6 +68,7 @@ function settingsOf(options: PrometheusOptions): Settings {
     queries,
     selector,
     instanceLabel,
+    endpointLabel,
     latencyUnit,
     memoryLimitBytes: options.memoryLimitMb === undefined ? null : options.memoryLimitMb * 1_048_576,
     resolutionMs: options.resolutionMs ?? 15_000,
@@ -72,7 +76,7 @@ function settingsOf(options: PrometheusOptions): Settings {
     staleAfterMs: options.staleAfterMs ?? 120_000,
     timeoutMs: options.timeoutMs ?? 5_000,
     maxBytes: options.maxBytes ?? 32 * 1_048_576,
-    format: formatOf({ queries, selector, instanceLabel, latencyUnit }),
+    format: formatOf({ queries, selector, instanceLabel, endpointLabel, latencyUnit }),
   };
 }
 

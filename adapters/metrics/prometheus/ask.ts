@@ -20,11 +20,11 @@ export interface Settings extends ReadingSettings {
 export type Blindness = Exclude<Measurement, { readonly kind: 'measured' }>;
 
 export function placeholdersOf(
-  { selector, instanceLabel }: Settings,
+  { selector, instanceLabel, endpointLabel }: Settings,
   { product, environment, service }: Pick<MeasureRequest, 'product' | 'environment' | 'service'>,
   releases: readonly string[] | null,
 ): Placeholders {
-  return { product, environment, service, releases, selector, instanceLabel };
+  return { product, environment, service, releases, selector, instanceLabel, endpointLabel };
 }
 
 export function signalsOf({ queries }: Settings): Signal[] {

@@ -95,7 +95,24 @@ function follow(was: InstanceReading | null, now: InstanceReading): InstanceRead
     dbConnectionErrors: afterEnd(was.dbConnectionErrors, now.dbConnectionErrors),
     cpuSeconds: afterEnd(was.cpuSeconds, now.cpuSeconds),
     latency: histogramAfterEnd(was.latency, now.latency),
+    ...endpointsAfterEnd(was.endpoints, now.endpoints),
   };
+}
+
+function endpointsAfterEnd(
+  was: InstanceReading['endpoints'],
+  now: InstanceReading['endpoints'],
+): Pick<InstanceReading, 'endpoints'> {
+  if (was === undefined || now === undefined) return now === undefined ? {} : { endpoints: now };
+  const endpoints = Object.entries(now).map(([name, { requests, errors }]) => {
+    const before = Object.hasOwn(was, name) ? was[name] : undefined;
+    const followed = {
+      requests: notLess(before?.requests, requests),
+      errors: notLess(before?.errors, errors),
+    };
+    return [name, followed] as const;
+  });
+  return { endpoints: Object.fromEntries(endpoints) };
 }
 
 function halved(was: InstanceReading, now: InstanceReading): boolean {
@@ -104,7 +121,11 @@ function halved(was: InstanceReading, now: InstanceReading): boolean {
 
 /** A sum that fell within one process holds a series less, which is how counting knows that it is no restart. */
 function afterEnd(was: CounterReading | null, now: CounterReading | null): CounterReading | null {
-  if (was === null || now === null || now.value >= was.value) return now;
+  return now === null ? null : notLess(was ?? undefined, now);
+}
+
+function notLess(was: CounterReading | undefined, now: CounterReading): CounterReading {
+  if (was === undefined || now.value >= was.value) return now;
   return { ...now, series: Math.min(now.series, was.series - 1) };
 }
 
@@ -112,8 +133,8 @@ function histogramAfterEnd(
   was: HistogramReading | null,
   now: HistogramReading | null,
 ): HistogramReading | null {
-  if (was === null || now === null || total(now).value >= total(was).value) return now;
-  return { ...now, series: Math.min(now.series, was.series - 1) };
+  if (was === null || now === null) return now;
+  return { ...now, series: notLess(total(was), total(now)).series };
 }
 
 function total({ cumulative, series }: HistogramReading): CounterReading {

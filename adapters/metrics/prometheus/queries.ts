@@ -60,7 +60,7 @@ export interface QuerySet {
 
 const perInstance = (metric: string): string => `sum by ({{instance}}) (${metric}{{{selector}}})`;
 const perStatus = (metric: string, status: string): string =>
-  `sum by ({{instance}}, ${status}) (${metric}{{{selector}}})`;
+  `sum by ({{instance}}, ${status}{{endpoint}}) (${metric}{{{selector}}})`;
 const perBucket = (metric: string): string => `sum by ({{instance}}, le) (${metric}_bucket{{{selector}}})`;
 const scrapedAt = (metric: string): string => `max by ({{instance}}) (timestamp(${metric}{{{selector}}}))`;
 
@@ -164,7 +164,7 @@ export const querySets = {
     latencyUnit: 'seconds',
     queries: {
       requests:
-        'sum by ({{instance}}, code) (nginx_vts_server_requests_total{code=~"[1-5]xx", {{selector}}})',
+        'sum by ({{instance}}, code{{endpoint}}) (nginx_vts_server_requests_total{code=~"[1-5]xx", {{selector}}})',
       latency: perBucket('nginx_vts_server_request_duration_seconds'),
       newest: scrapedAt('nginx_vts_server_requests_total'),
     },
@@ -209,8 +209,11 @@ export interface Placeholders {
   readonly releases: readonly string[] | null;
   readonly selector: string;
   readonly instanceLabel: string;
+  /** Label by which ready-made queries tell endpoints apart; `null`: they do not. */
+  readonly endpointLabel: string | null;
 }
 
+/** Those that a user's own queries may have. */
 export const placeholderNames = ['product', 'environment', 'service', 'release', 'selector', 'instance'];
 
 /** Puts values into a query. The selector comes first: it may hold the others. */
@@ -221,6 +224,7 @@ export function fillQuery(template: string, values: Placeholders): string {
     service: quoted(values.service),
     release: values.releases === null ? '.+' : values.releases.map(pattern).join('|'),
     instance: values.instanceLabel,
+    endpoint: values.endpointLabel === null ? '' : `, ${values.endpointLabel}`,
   };
   return template
     .replaceAll('{{selector}}', values.selector)

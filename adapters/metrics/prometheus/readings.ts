@@ -1,8 +1,10 @@
-import type {
-  CounterReading,
-  HistogramReading,
-  InstanceReading,
-  Readings,
+import {
+  type CounterReading,
+  type EndpointReading,
+  type HistogramReading,
+  type InstanceReading,
+  mostEndpoints,
+  type Readings,
 } from '../../../domain/counters.ts';
 import type { Series } from './api.ts';
 import { type Signal, statusLabels } from './queries.ts';
@@ -11,6 +13,8 @@ import { type Signal, statusLabels } from './queries.ts';
 export interface ReadingSettings {
   /** Label that names the instance. */
   readonly instanceLabel: string;
+  /** Label of the requests that names the endpoint; `null`: they are not told apart. */
+  readonly endpointLabel: string | null;
   readonly latencyUnit: 'seconds' | 'milliseconds';
   /** What memory is a percentage of, bytes; `null`: bytes say nothing. */
   readonly memoryLimitBytes: number | null;
@@ -30,7 +34,7 @@ export function readingsAlong(
   for (const signal of ['requests', 'errors', ...plainSignals, 'latency'] as const) {
     for (const { labels, points } of answers[signal] ?? []) {
       const instance = labels[settings.instanceLabel] ?? 'all';
-      const add = adderOf(signal, labels);
+      const add = adderOf(signal, labels, settings.endpointLabel);
       for (const { atMs, value } of points) {
         if (wanted.has(atMs) && value >= 0) add(draftFor(steps, atMs, instance), value);
       }
@@ -84,7 +88,12 @@ interface Sum {
   largest: number;
 }
 
-type Draft = Partial<Record<Signal | 'failed', Sum>> & { buckets?: Map<number, Sum> };
+type Draft = Partial<Record<Signal | 'failed', Sum>> & {
+  buckets?: Map<number, Sum>;
+  endpoints?: Map<string, EndpointDraft>;
+};
+
+type EndpointDraft = Partial<Record<'requests' | 'errors' | 'failed', Sum>>;
 
 function draftFor(steps: Map<number, Map<string, Draft>>, atMs: number, instance: string): Draft {
   const drafts = steps.get(atMs) ?? new Map<string, Draft>();
@@ -94,16 +103,32 @@ function draftFor(steps: Map<number, Map<string, Draft>>, atMs: number, instance
   return draft;
 }
 
-function adderOf(signal: Signal, labels: Series['labels']): (draft: Draft, value: number) => void {
+function adderOf(
+  signal: Signal,
+  labels: Series['labels'],
+  endpointLabel: string | null,
+): (draft: Draft, value: number) => void {
   if (signal === 'latency') {
     const bound = boundOf(labels.le ?? '');
     return bound === null ? () => undefined : (draft, value) => addBucket(draft, bound, value);
   }
   const failed = signal === 'requests' && /^5(\d\d|xx)?$/i.test(statusOf(labels) ?? '');
+  const endpoint = endpointLabel === null ? undefined : labels[endpointLabel];
   return (draft, value) => {
     draft[signal] = plus(draft[signal], value);
     if (failed) draft.failed = plus(draft.failed, value);
+    if (endpoint === undefined || (signal !== 'requests' && signal !== 'errors')) return;
+    const own = endpointFor(draft, endpoint);
+    own[signal] = plus(own[signal], value);
+    if (failed) own.failed = plus(own.failed, value);
   };
+}
+
+function endpointFor(draft: Draft, name: string): EndpointDraft {
+  draft.endpoints ??= new Map();
+  const endpoint = draft.endpoints.get(name) ?? {};
+  draft.endpoints.set(name, endpoint);
+  return endpoint;
 }
 
 function statusOf(labels: Series['labels']): string | null {
@@ -148,7 +173,23 @@ function readingOf(
     latency: histogramOf(draft.buckets, latencyUnit),
     memoryPercent: memoryPercentOf(draft, memoryLimitBytes),
     affectedUsers: draft.affectedUsers?.largest ?? null,
+    ...endpointsOf(draft, hasErrors),
   };
+}
+
+/** A label with as many values is no endpoint's name. */
+const mostLabels = 1_000;
+
+/** The largest ones; one endpoint is the service itself. */
+function endpointsOf({ endpoints }: Draft, hasErrors: boolean): Pick<InstanceReading, 'endpoints'> {
+  if (endpoints === undefined || endpoints.size < 2 || endpoints.size >= mostLabels) return {};
+  const none = { value: 0, series: 0 };
+  const readings = [...endpoints].map(([name, { requests, errors, failed }]): [string, EndpointReading] => [
+    name,
+    { requests: counterOf(requests) ?? none, errors: counterOf(hasErrors ? errors : failed) ?? none },
+  ]);
+  const largest = readings.toSorted(([, a], [, b]) => b.requests.value - a.requests.value);
+  return { endpoints: Object.fromEntries(largest.slice(0, mostEndpoints)) };
 }
 
 /** Whole events: some programs count fractions, for what they only sampled. */

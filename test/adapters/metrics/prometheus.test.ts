@@ -278,6 +278,36 @@ describe('asking Prometheus', () => {
     expect(missing).toEqual([]);
   });
 
+  it('tells endpoints apart where a label names them', async () => {
+    const scrape = (values: readonly [route: string, status: string, value: number][]) =>
+      server.scrape(
+        Date.now(),
+        values.map(([route, status, value]) => ({
+          name: 'http_requests_total',
+          labels: { job: 'web', instance: 'a', route, status },
+          value,
+        })),
+      );
+    const options = { endpointLabel: 'route' };
+    scrape([
+      ['/cart', '200', 100],
+      ['/pay', '200', 10],
+      ['/pay', '503', 1],
+    ]);
+    const first = await measured(null, options);
+    scrape([
+      ['/cart', '200', 160],
+      ['/pay', '200', 12],
+      ['/pay', '503', 5],
+    ]);
+    const { counts } = await measured(first.cursor, options);
+    expect(counts).toMatchObject({ requests: 66, errors: 4 });
+    expect(counts.parts).toEqual([
+      { by: 'endpoint', name: '/cart', requests: 60, errors: 0 },
+      { by: 'endpoint', name: '/pay', requests: 6, errors: 4 },
+    ]);
+  });
+
   it('counts what a process did before it restarted between two checks, and after', async () => {
     const nowMs = Date.now();
     const old = aProcess('a:1', nowMs - 3_600_000);
