@@ -28,6 +28,7 @@ export async function history(
   const signals = signalsOf(settings).filter((name) => !unjudged.includes(name));
   const samples: Sample[] = [];
   let base: Readings | null = null;
+  let isKnown = false;
   // On multiples of the step, or VictoriaMetrics would move it there.
   const firstMs = Math.ceil(sinceMs / stepMs) * stepMs;
   for (let fromMs = firstMs; fromMs <= untilMs; fromMs += mostPoints * stepMs) {
@@ -42,6 +43,7 @@ export async function history(
       return { kind: 'error', reason };
     }
     if (!tellsErrors(answers)) return noStatus(settings.address);
+    isKnown ||= (answers.requests ?? []).length > 0;
     for (const step of readingsAlong(answers, timesMs, settings)) {
       const previous: Readings | null =
         base !== null && step.atMs - base.atMs > longestGapSteps * stepMs ? null : base;
@@ -50,7 +52,8 @@ export async function history(
       base = found.base;
     }
   }
-  if (samples.length === 0) {
+  // A process of which memory alone is known was not without requests: they were asked for wrongly.
+  if (!isKnown || samples.length === 0) {
     const reason = `${settings.address}: no series matches the query for requests in that time`;
     return { kind: 'no_data', reason };
   }

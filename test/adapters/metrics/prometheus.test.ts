@@ -527,6 +527,66 @@ describe('asking Prometheus', () => {
     });
   });
 
+  describe('about the past', () => {
+    const stepMs = 60 * second;
+    const nowMs = Math.floor(Date.now() / stepMs) * stepMs;
+
+    async function past(minutes: number, options: Partial<PrometheusOptions> = {}) {
+      const source = createPrometheusSource({ url: server.url, timeoutMs, ...options });
+      const range = { sinceMs: nowMs - minutes * stepMs, untilMs: nowMs, stepMs };
+      const found = await source.history?.({ ...where, ...range, signal: new AbortController().signal });
+      if (found === undefined) throw new Error('no history');
+      return found;
+    }
+
+    it('gives samples as checks would have taken them, gaps left out', async () => {
+      const web = aProcess('a:1', nowMs - 3_600_000);
+      for (let minute = -20; minute <= 0; minute += 1) {
+        web.serve(100, minute % 2 === 0 ? 1 : 0);
+        // Ten minutes without Prometheus: it remembers for five of them.
+        if (minute < -15 || minute > -6) server.scrape(nowMs + minute * stepMs, web.series());
+      }
+      const found = await past(20, { memoryLimitMb: 256 });
+      if (found.kind !== 'read') throw new Error(found.reason);
+      const before = found.samples.filter(({ atMs }) => atMs <= nowMs - 16 * stepMs);
+      const after = found.samples.filter(({ atMs }) => atMs > nowMs - 5 * stepMs);
+      expect(before.map(({ requests, errors, durationMs }) => [requests, errors, durationMs])).toEqual([
+        [100, 0, stepMs],
+        [100, 1, stepMs],
+        [100, 0, stepMs],
+        [100, 1, stepMs],
+      ]);
+      expect(after.map(({ requests }) => requests)).toEqual([100, 100, 100, 100, 100]);
+      expect(after[0]).toMatchObject({ memoryPercent: 50, regular: true, tick: nowMs - 4 * stepMs });
+      // What the gap hid is no minute of a thousand requests.
+      expect(
+        Math.max(...found.samples.map(({ requests, durationMs }) => (requests * stepMs) / durationMs)),
+      ).toBe(100);
+    });
+
+    it('asks a week in pieces', async () => {
+      server.answer((_request, response) => answerWith(response, matrix([])));
+      expect(await past(7 * 1_440)).toMatchObject({ kind: 'no_data' });
+      const spans = server.asked.map(
+        (form) => (Number(form.get('end')) - Number(form.get('start'))) / 60 + 1,
+      );
+      expect(Math.max(...spans)).toBeLessThanOrEqual(11_000);
+      expect(spans.length).toBeGreaterThan(7);
+    });
+
+    it('is unknown where only the process was seen, and in error where part of it is missing', async () => {
+      const web = aProcess('a:1');
+      for (const minute of [-3, -2, -1, 0]) server.scrape(nowMs + minute * stepMs, web.series());
+      expect(await past(3)).toMatchObject({ kind: 'no_data' });
+      server.answer((_request, response) => answerWith(response, matrix([], { warnings: ['store lost'] })));
+      expect(await past(3)).toMatchObject({ kind: 'error', reason: expect.stringContaining('store lost') });
+      server.answer((_request, response) =>
+        answerWith(response, { ...(matrix([]) as object), isPartial: true }),
+      );
+      expect(await past(3)).toMatchObject({ kind: 'error', reason: expect.stringContaining('partial') });
+    });
+  });
+
   describe('with queries of one’s own', () => {
     it('puts in product, service, environment and the running releases', async () => {
       server.answer((_request, response) => answerWith(response, matrix([])));
