@@ -21,6 +21,9 @@ export interface Learning extends ProductKey {
   readonly neighbours: readonly ProductKey[];
 }
 
+/** A service's samples of a time, oldest first. */
+export type ReadHistory = (range: TimeRange) => Promise<readonly Sample[]>;
+
 /** What the store knows of a service's normal life before `untilMs`, as a calibration; `null`: too little. */
 export async function learnFromStore(
   store: Store,
@@ -30,10 +33,16 @@ export async function learnFromStore(
   return learn(await pastFromStore(store, learning, policy), policy);
 }
 
-export async function pastFromStore(store: Store, learning: Learning, policy: Policy): Promise<Past> {
+/** @param read where its samples are kept elsewhere: a metrics source that can be asked about the past */
+export async function pastFromStore(
+  store: Store,
+  learning: Learning,
+  policy: Policy,
+  read: ReadHistory = (range) => store.watches.history(learning, range),
+): Promise<Past> {
   const ranges = rangesBefore(learning.untilMs);
   const samples: Sample[] = [];
-  for (const range of ranges) samples.push(...(await store.watches.history(learning, range)));
+  for (const range of ranges) samples.push(...(await read(range)));
   const peers = await peerHistory(store, learning.neighbours, ranges, policy);
   const minutes = samples
     .filter((sample) => sample.durationMs > 0)
@@ -58,7 +67,7 @@ export async function learnAgainFromStore(
   return learnAgain({ ...past, minutes: before }, own, known, watch);
 }
 
-interface TimeRange {
+export interface TimeRange {
   readonly sinceMs: number;
   readonly untilMs: number;
 }

@@ -11,6 +11,7 @@ import { type AttemptPlan, nextTick, planAttempt, tickGrid } from '../domain/tic
 import { clockTime } from '../domain/timeline.ts';
 import { advanceWatch, type WatchState, type WatchStep, watchedEnough } from '../domain/watch.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
+import { learnFromSources } from './learn-from-source.ts';
 import { learnAgainFromStore, newestPeers } from './learn-habits.ts';
 import { lookAt, strangersIn } from './look-at.ts';
 import { openWatch } from './open-watch.ts';
@@ -109,7 +110,8 @@ async function attempt(
     const sentence = `waiting for the check at ${clockTime(plan.untilMs)}`;
     return { sentence, retryAfterMs: plan.untilMs - (await dependencies.clock.now()) };
   }
-  const learned = plan.regular ? await goOnLearning(dependencies, input, setup, known.state) : known.state;
+  const opened = await learnFromSources(dependencies.store, input, setup, known.state);
+  const learned = plan.regular ? await goOnLearning(dependencies, input, setup, opened) : opened;
   const step = await takeSample(dependencies, input, setup, { ...known, state: learned }, plan);
   // A breach that could not be written is a breach all the same; anything else waits for the store.
   if (step.storeProblem !== null && step.triggers.length === 0)

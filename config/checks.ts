@@ -1,7 +1,8 @@
+import { queryProblem, querySets } from '../adapters/metrics/prometheus/queries.ts';
 import type { Finding } from './findings.ts';
 import { policyOf } from './policy.ts';
 import type { Env } from './references.ts';
-import type { ConfigFile, ProductSettings } from './schema.ts';
+import type { ConfigFile, ProductSettings, ServiceSettings } from './schema.ts';
 import type { Path, YamlFile } from './yaml-file.ts';
 
 /** What one key says about another. */
@@ -26,6 +27,7 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
       ...products.flatMap(([product]) => policyProblems(file, yaml, product)),
       ...products.flatMap(([product, settings]) => groupProblems(product, settings, yaml, store)),
       ...products.flatMap(([product]) => neighbourProblems(file, product, yaml)),
+      ...products.flatMap(([product, settings]) => queryProblems(product, settings, yaml)),
     ],
     warnings: [
       ...(env === undefined || env.SMTP_URL ? [] : emailWarnings(file, yaml)),
@@ -97,6 +99,22 @@ function neighbourProblems(file: ConfigFile, product: string, yaml: YamlFile): F
   );
 }
 
+/** What stands in braces in a user's own PromQL. */
+function queryProblems(product: string, settings: ProductSettings, yaml: YamlFile): Finding[] {
+  return Object.entries(settings.services).flatMap(([service, { metrics }]) => {
+    if (metrics?.kind !== 'prometheus') return [];
+    const at: Path = ['products', product, 'services', service, 'metrics'];
+    const own = Object.entries(metrics.queries ?? {}).map(
+      ([name, query]) => [[...at, 'queries', name], query] as const,
+    );
+    const written = [...own, [[...at, 'selector'], metrics.selector] as const];
+    return written.flatMap(([path, query]) => {
+      const problem = query === undefined ? null : queryProblem(query);
+      return problem === null ? [] : [yaml.at(path, `found a query in which ${problem}`)];
+    });
+  });
+}
+
 function groupProblems(
   product: string,
   settings: ProductSettings,
@@ -131,10 +149,26 @@ function memoryWarnings(
   if (!policyOf(file, product).triggers.memory.enabled) return [];
   return Object.entries(settings.services).flatMap(([service, { enabled = true, metrics }]) => {
     if (!enabled || metrics?.memory_limit_mb !== undefined) return [];
-    const shown = metrics?.names?.memory_percent ?? 'memory_usage_percent';
-    const message = `the memory trigger is off for ${product}/${service}: memory_limit_mb is missing, and without it only a metrics page that shows ${shown} is judged`;
+    const lack = memoryLack(metrics);
+    if (lack === null) return [];
+    const message = `the memory trigger is off for ${product}/${service}: ${lack}`;
     return [yaml.at(['products', product, 'services', service, 'metrics'], message, 'key')];
   });
+}
+
+/** Why memory is not judged where no limit is given, or `null`: it is. */
+function memoryLack(metrics: ServiceSettings['metrics']): string | null {
+  if (metrics?.kind !== 'prometheus') {
+    const shown = metrics?.names?.memory_percent ?? 'memory_usage_percent';
+    return `memory_limit_mb is missing, and without it only a metrics page that shows ${shown} is judged`;
+  }
+  if (metrics.queries?.memory_percent !== undefined) return null;
+  const set = metrics.set ?? (metrics.queries?.requests === undefined ? 'prom-client' : null);
+  if (set === 'spring-boot') return null;
+  if (set !== null && 'memoryBytes' in querySets[set].queries)
+    return 'memory_limit_mb is missing, and without it bytes say nothing';
+  if (metrics.queries?.memory_bytes !== undefined) return 'memory_limit_mb is missing';
+  return 'nothing is asked about memory: allowed is a query memory_percent';
 }
 
 /** Checks that a rule needs before it can breach at all. */

@@ -5,6 +5,8 @@ import type { DeployTarget } from '../adapters/deploy-target/deploy-target.ts';
 import { createLocalProcessTarget } from '../adapters/deploy-target/local-process.ts';
 import { createHttpProbe } from '../adapters/health/http-probe.ts';
 import { createFileLogs } from '../adapters/logs/file-logs.ts';
+import type { MetricsSource } from '../adapters/metrics/metrics-source.ts';
+import { createPrometheusSource } from '../adapters/metrics/prometheus.ts';
 import { createScrapeSource } from '../adapters/metrics/scrape.ts';
 import { createProxyTraffic } from '../adapters/traffic/proxy.ts';
 import type { ServiceSettings } from '../config/schema.ts';
@@ -89,7 +91,49 @@ function targetOf(
   }
 }
 
-function metricsOf(settings: ServiceSettings['metrics'], written: Written) {
+type MetricsSettings = NonNullable<ServiceSettings['metrics']>;
+type ScrapeSettings = Extract<MetricsSettings, { readonly kind: 'scrape' }>;
+type PrometheusSettings = Extract<MetricsSettings, { readonly kind: 'prometheus' }>;
+
+function metricsOf(settings: ServiceSettings['metrics'], written: Written): MetricsSource {
+  return settings?.kind === 'prometheus' ? prometheusOf(settings, written) : scrapeOf(settings, written);
+}
+
+function prometheusOf(settings: PrometheusSettings, written: Written): MetricsSource {
+  const { queries } = settings;
+  const own = (query: string | undefined) => text(query, written);
+  return createPrometheusSource({
+    url: written.text(settings.url),
+    set: settings.set,
+    selector: own(settings.selector),
+    instanceLabel: own(settings.instance_label),
+    endpointLabel: own(settings.endpoint_label),
+    latencyUnit: settings.latency_unit,
+    memoryLimitMb: settings.memory_limit_mb,
+    bearerToken: own(settings.bearer_token),
+    username: own(settings.username),
+    password: own(settings.password),
+    tenant: own(settings.tenant),
+    resolutionMs: ms(settings.resolution_seconds),
+    settleMs: ms(settings.settle_seconds),
+    staleAfterMs: ms(settings.stale_after_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+    queries: {
+      requests: own(queries?.requests),
+      errors: own(queries?.errors),
+      latency: own(queries?.latency),
+      dbConnectionErrors: own(queries?.db_connection_errors),
+      memoryBytes: own(queries?.memory_bytes),
+      memoryPercent: own(queries?.memory_percent),
+      cpuSeconds: own(queries?.cpu_seconds),
+      startTime: own(queries?.start_time),
+      affectedUsers: own(queries?.affected_users),
+      newest: own(queries?.newest),
+    },
+  });
+}
+
+function scrapeOf(settings: ScrapeSettings | undefined, written: Written): MetricsSource {
   const names = settings?.names ?? {};
   const named = {
     requests: names.requests,

@@ -1,5 +1,5 @@
 import type { Instance } from '../../domain/live.ts';
-import type { Counts } from '../../domain/sample.ts';
+import type { Counts, Sample } from '../../domain/sample.ts';
 
 /** A JSON value that only the adapter understands: what it must remember between two measurements. */
 export type Cursor =
@@ -37,7 +37,25 @@ export type Measurement =
       readonly reason: string;
     };
 
+export interface HistoryRequest {
+  readonly product: string;
+  readonly environment: string;
+  readonly service: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** Between two samples. */
+  readonly stepMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The past in steps, oldest first; where nothing is known a sample is missing. The others are as those of a {@link Measurement}. */
+export type History =
+  | { readonly kind: 'read'; readonly samples: readonly Sample[] }
+  | Exclude<Measurement, { readonly kind: 'measured' }>;
+
 /** Where metrics are read. Never throws: not being able to read is an answer. */
 export interface MetricsSource {
   measure(request: MeasureRequest): Promise<Measurement>;
+  /** What was measured in the past; absent: the source knows the present only. */
+  readonly history?: (request: HistoryRequest) => Promise<History>;
 }

@@ -108,7 +108,15 @@ type EndpointTotal = Pick<Total, 'value' | 'series' | 'errors' | 'errorSeries'>;
 function totalFor(totals: Map<string, Total>, name: string): Total {
   const known = totals.get(name);
   if (known !== undefined) return known;
-  const total = { value: 0, largest: 0, series: 0, withStatus: 0, errors: 0, errorSeries: 0, endpoints: new Map() };
+  const total = {
+    value: 0,
+    largest: 0,
+    series: 0,
+    withStatus: 0,
+    errors: 0,
+    errorSeries: 0,
+    endpoints: new Map(),
+  };
   totals.set(name, total);
   return total;
 }
@@ -204,7 +212,9 @@ function readingOf(page: Page, atMs: number): PageResult {
 function endpointsOf(requests: Total, errors: Total | null): Pick<InstanceReading, 'endpoints'> {
   // One endpoint is the service itself, and with a thousand of them the label is no endpoint's name.
   if (requests.endpoints.size < 2 || requests.endpoints.size >= mostLabels) return {};
-  const largest = [...requests.endpoints].toSorted(([, a], [, b]) => b.value - a.value).slice(0, mostEndpoints);
+  const largest = [...requests.endpoints]
+    .toSorted(([, a], [, b]) => b.value - a.value)
+    .slice(0, mostEndpoints);
   const errorsOf = (name: string, total: EndpointTotal): CounterReading => {
     if (errors === null) return { value: total.errors, series: total.errorSeries };
     const { value = 0, series = 0 } = errors.endpoints.get(name) ?? {};

@@ -42,12 +42,9 @@ export async function readPage(
       response.body.on('error', () => undefined).destroy();
       return refusal;
     }
-    await pipeline(piecesOf(response, page.maxBytes), async (pieces: AsyncIterable<Buffer>) => {
-      const decoder = new TextDecoder();
-      for await (const piece of withinSize(pieces, page.maxBytes)) {
-        page.onText(decoder.decode(piece, { stream: true }));
-      }
-    });
+    const decoder = new TextDecoder();
+    for await (const piece of boundedBody(response, page.maxBytes))
+      page.onText(decoder.decode(piece, { stream: true }));
     return { kind: 'read' };
   } catch (error) {
     if (page.signal.aborted) return { kind: 'unreachable', found: 'the check was cancelled' };
@@ -75,6 +72,11 @@ function refusalOf(response: Dispatcher.ResponseData): PageFailure | null {
   return null;
 }
 
+/** The body, decompressed where it is gzip; longer than `maxBytes`, as sent or decompressed, it throws {@link TooLarge}. */
+export function boundedBody(response: Dispatcher.ResponseData, maxBytes: number): AsyncIterable<Buffer> {
+  return withinSize(piecesOf(response, maxBytes), maxBytes);
+}
+
 function piecesOf(response: Dispatcher.ResponseData, maxBytes: number): Readable {
   if (response.headers['content-encoding'] !== 'gzip') return response.body;
   const gunzip = createGunzip();
@@ -82,13 +84,13 @@ function piecesOf(response: Dispatcher.ResponseData, maxBytes: number): Readable
   return gunzip;
 }
 
-class TooLarge extends Error {}
+export class TooLarge extends Error {}
 
 async function* withinSize(pieces: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
   let size = 0;
   for await (const piece of pieces) {
     size += piece.length;
-    if (size > maxBytes) throw new TooLarge(`the page is larger than ${maxBytes} bytes`);
+    if (size > maxBytes) throw new TooLarge(`the answer is larger than ${maxBytes} bytes`);
     yield piece;
   }
 }

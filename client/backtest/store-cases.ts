@@ -48,23 +48,30 @@ export async function backtestStore(store: Store, question: StoreQuestion): Prom
   const cases: StoreCase[] = [];
   for (const deployment of deployments.toReversed()) {
     const incident = incidents.find((entry) => entry.deployment === deployment.deployment) ?? null;
-    cases.push(await backtestDeployment(store, question, deployment, incident));
+    const replaysBy = (policy: Policy) => serviceReplays(store, question, deployment, policy);
+    cases.push(await backtestDeployment({ deployment, incident, replaysBy }, question.policies));
   }
   return cases;
 }
 
-async function backtestDeployment(
-  store: Store,
-  question: StoreQuestion,
-  deployment: Deployment,
-  incident: Incident | null,
+/** A deployment that is judged again. */
+export interface Replayed {
+  readonly deployment: Deployment;
+  readonly incident: Incident | null;
+  /** What a policy's judge says of each of its services. */
+  replaysBy(policy: Policy): Promise<readonly ServiceReplay[]>;
+}
+
+export async function backtestDeployment(
+  { deployment, incident, replaysBy }: Replayed,
+  policies: readonly NamedPolicy[],
 ): Promise<StoreCase> {
   const { deployedAtMs, outcome } = deployment;
   const decisions: (ServiceDecision | null)[] = [];
   let measuredMs = 0;
-  for (const named of question.policies) {
+  for (const named of policies) {
     const policy = named.of(deployment.product);
-    const watched = await serviceReplays(store, question, deployment, policy);
+    const watched = await replaysBy(policy);
     measuredMs = watched.reduce((sum, { lastMs }) => Math.max(sum, lastMs - deployedAtMs), measuredMs);
     const found = watched.flatMap(({ service, steps }) => {
       const decision = firstDecision(steps(), { policy, deployedAtMs });
@@ -138,12 +145,15 @@ export async function serviceReplays(
   );
 }
 
-function* checksOf(ticks: readonly Tick[], peers: (atMs: number) => PeerMinute | null): Generator<Check> {
+export function* checksOf(
+  ticks: Iterable<Pick<Tick, 'kind' | 'sample'>>,
+  peers: (atMs: number) => PeerMinute | null,
+): Generator<Check> {
   for (const { kind, sample } of ticks) yield { kind, sample, peers: peers(sample.atMs) };
 }
 
 /** What the neighbours' newest checks of that time showed, summed; a watch asks the same of the present. */
-async function peersAt(
+export async function peersAt(
   store: Store,
   neighbours: readonly ProductKey[],
   range: { readonly sinceMs: number; readonly untilMs: number },

@@ -157,11 +157,15 @@ const entries: readonly Entry[] = [
   {
     usage: 'backtest [product]',
     description:
-      'Would this policy have rolled back, when and why: of this installation, or of recorded traces',
+      'Would this policy have rolled back, when and why: of this installation, of what Prometheus has, or of recorded traces',
     example:
-      'orchestrator backtest shop --days 30 --against stricter.yml\n  orchestrator backtest --traces traces/ --out decisions.json',
+      'orchestrator backtest shop --days 30 --against stricter.yml\n  orchestrator backtest shop --prometheus --deployed-at 2026-01-26T10:00:00Z\n  orchestrator backtest --traces traces/ --out decisions.json',
     options: [
       ['--days <days>', 'how far back', '30'],
+      ['--prometheus', 'instead: ask the Prometheus of the product for its measurements'],
+      ['--from <time>', 'with --prometheus: judge deployments since then, ISO 8601 (default: --days ago)'],
+      ['--to <time>', 'with --prometheus: and until then (default: now)'],
+      ['--deployed-at <time...>', 'with --prometheus: these, in place of those in the store'],
       ['--traces <folder>', 'instead: each *.csv.gz and *.csv of this folder, one deployment each'],
       ['--out <file>', 'with --traces: write {trace: minute or null} as JSON'],
       ['--policy <file>', 'a configuration file whose policy is taken instead'],

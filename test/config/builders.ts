@@ -13,6 +13,7 @@ export const fullEnv = {
   SHOP_DATABASE_URL: 'postgres://shop',
   DEPLOY_TOKEN: 'deploy-token',
   GITHUB_TOKEN: 'github-token',
+  PROMETHEUS_TOKEN: 'prometheus-token',
 };
 
 /** Parses `c.yml` without saying anything about variables or the store unless asked to. */

@@ -4,8 +4,9 @@ import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Env } from '../../config/references.ts';
 import { createCatalog } from '../../worker/catalog.ts';
+import { startPrometheusServer } from '../adapters/metrics/prometheus-server.ts';
 import { aMessage } from '../adapters/notify/notifier.contract.ts';
-import { cleanUp, temporaryFolder } from '../adapters/temporary.ts';
+import { afterwards, cleanUp, temporaryFolder } from '../adapters/temporary.ts';
 import { aProduct } from './builders.ts';
 
 afterEach(cleanUp);
@@ -91,6 +92,30 @@ describe('the catalog', () => {
     const command = `products:\n  shop:\n    services:\n      api:\n        deploy_target:\n          kind: command\n          live: [sh, -c, 'echo "$RELEASE@$(pwd)"']\n          restorable: ["true"]\n          restore: ["true"]\n          restart: ["true"]\n          env: { RELEASE: "\${RELEASE}" }\n`;
     const script = await setupOf({ folder, source: command, env: { RELEASE: 'v2' } });
     expect((await script.services[0]?.target.live('api', signal))?.configured).toBe(`v2@${folder}`);
+  });
+
+  it('asks Prometheus with its token and the queries of the file', async () => {
+    const server = await startPrometheusServer();
+    afterwards(() => server.close());
+    const metrics = [
+      `kind: prometheus, url: "${server.url}", bearer_token: "\${PROMETHEUS_TOKEN}"`,
+      `queries: { requests: 'sum by (instance, code) (hits{app="{{product}}-{{service}}"})', errors: 'sum by (instance) (oops{})' }`,
+    ].join(', ');
+    const source = aProduct().replace('kind: scrape, memory_limit_mb: 512', metrics);
+    const { services } = await setupOf({ source, env: { PROMETHEUS_TOKEN: 'secret' } });
+    const measured = await services[0]?.metrics.measure({
+      ...shop,
+      service: 'api',
+      instances: [],
+      cursor: null,
+      signal,
+    });
+    expect(measured).toMatchObject({ kind: 'no_data' });
+    expect(server.headers[0]?.authorization).toBe('Bearer secret');
+    expect(server.asked.map((form) => form.get('query'))).toEqual([
+      'sum by (instance, code) (hits{app="shop-api"})',
+      'sum by (instance) (oops{})',
+    ]);
   });
 
   it('keeps a service whose variable is missing apart: it fails by itself, with the reason', async () => {

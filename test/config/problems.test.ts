@@ -183,6 +183,27 @@ const problems: readonly [string, string, ...string[]][] = [
   ],
 ];
 
+describe('queries for Prometheus', () => {
+  const withQuery = (query: string) =>
+    aProduct().replace(
+      'kind: scrape, memory_limit_mb: 512',
+      `kind: prometheus, url: "http://prometheus:9090", queries: { requests: '${query}' }, memory_limit_mb: 1`,
+    );
+
+  it('know what stands in braces', () => {
+    expect(problemsIn(withQuery('hits{app="{{product}}"}'))).toEqual([]);
+    expect(problemsIn(withQuery('hits{app="{{team}}"}'))).toEqual([
+      'c.yml:6:90: products.shop.services.api.metrics.queries.requests: found a query in which {{team}} is not known; allowed: {{product}}, {{environment}}, {{service}}, {{release}}, {{selector}}, {{instance}}',
+    ]);
+  });
+
+  it('match a release as a pattern', () => {
+    expect(problemsIn(withQuery('hits{version="{{release}}"}'))).toEqual([
+      expect.stringContaining('a release is matched as a pattern; allowed: label=~"{{release}}"'),
+    ]);
+  });
+});
+
 describe('a mistake in the file', () => {
   it.each(problems)('is told with its place and what is allowed: %s', (_name, source, ...expected) => {
     expect(problemsIn(source)).toEqual(expected);
@@ -262,6 +283,27 @@ describe('a warning', () => {
       `c.yml:8:32: products.shop.owner.email: ${message}`,
     ]);
     expect(warningsIn(source, { env: { SMTP_URL: 'smtp://mail' } })).toEqual([]);
+  });
+
+  it('says that memory is not judged where Prometheus is not asked for it', () => {
+    const prometheus = (more: string) =>
+      warningsIn(
+        aProduct().replace(
+          'kind: scrape, memory_limit_mb: 512',
+          `kind: prometheus, url: "http://prometheus:9090"${more}`,
+        ),
+      );
+    const where = 'c.yml:6:9: products.shop.services.api.metrics: the memory trigger is off for shop/api:';
+    expect(prometheus('')).toEqual([`${where} memory_limit_mb is missing, and without it bytes say nothing`]);
+    expect(prometheus(', set: haproxy')).toEqual([
+      `${where} nothing is asked about memory: allowed is a query memory_percent`,
+    ]);
+    for (const enough of [
+      ', memory_limit_mb: 512',
+      ', set: spring-boot',
+      ', queries: { requests: hits, memory_percent: mem }',
+    ])
+      expect(prometheus(enough)).toEqual([]);
   });
 
   it('says that memory is not judged without a limit', () => {

@@ -11,16 +11,30 @@ import { terminalPlot } from '../../backtest/terminal-plot.ts';
 import { print } from '../context.ts';
 import { CommandFailure, exitCode } from '../exit-codes.ts';
 
-/** `orchestrator backtest`: would this policy have rolled back, when and why; of recorded traces, or of this installation. */
+/** `orchestrator backtest`: would this policy have rolled back, when and why; of this installation, of what Prometheus has, or of recorded traces. */
 export async function backtest([product]: string[], options: BacktestOptions): Promise<void> {
   if (options.plot !== undefined) await mkdir(resolve(options.plot), { recursive: true });
   if (options.out !== undefined) await mkdir(dirname(resolve(options.out)), { recursive: true });
+  onlyWithPrometheus(options);
   if (options.traces === undefined) {
     if (options.out !== undefined) throw new CommandFailure(exitCode.usage, '--out goes with --traces');
+    if (options.prometheus === true) {
+      const { backtestPrometheus } = await import('../../backtest/backtest-prometheus.ts');
+      return backtestPrometheus(product, options);
+    }
     const { backtestInstallation } = await import('../../backtest/backtest-installation.ts');
     return backtestInstallation(product, options);
   }
   await backtestTraces(options.traces, product, options);
+}
+
+function onlyWithPrometheus({ prometheus, from, to, deployedAt, traces }: BacktestOptions): void {
+  if (prometheus === true && traces !== undefined)
+    throw new CommandFailure(exitCode.usage, 'either --prometheus or --traces');
+  if (prometheus === true) return;
+  const given = Object.entries({ '--from': from, '--to': to, '--deployed-at': deployedAt });
+  const [flag] = given.find(([, value]) => value !== undefined) ?? [];
+  if (flag !== undefined) throw new CommandFailure(exitCode.usage, `${flag} goes with --prometheus`);
 }
 
 async function backtestTraces(
