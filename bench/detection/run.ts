@@ -6,8 +6,11 @@ import { cells } from './cells.ts';
 import { detectors } from './detectors.ts';
 import { type Judgement, judgeCells } from './judge-cells.ts';
 import { judgeLabelled } from './judge-labelled.ts';
+import { publish } from './publish.ts';
+import { writeTargets } from './say-targets.ts';
 import { type ProfileName, readScores, type Scores, scoresOfCells, scoresText } from './scores.ts';
 import { writeLabelled, writeTable } from './table.ts';
+import { checkTargets } from './targets.ts';
 
 const usage = `node bench/detection/run.ts [--quick | --long] [options]
   --quick              50 days a cell; the default is 500 quiet days and 100 of every other kind a cell
@@ -19,6 +22,8 @@ const usage = `node bench/detection/run.ts [--quick | --long] [options]
   --traces <folder>    the labelled traces
   --out <file>         the scores as JSON; results.json beside this file by default
   --from <file>        runs nothing and takes the scores of an earlier run
+  --docs               writes bench/results/detection.json, and of docs/detection.md the figures and pictures
+  --check              fails when a floor is broken; floors stand beside the targets in targets.ts
 `;
 
 const { values } = parseArgs({
@@ -32,6 +37,8 @@ const { values } = parseArgs({
     traces: { type: 'string' },
     out: { type: 'string', default: fileURLToPath(new URL('results.json', import.meta.url)) },
     from: { type: 'string' },
+    docs: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -46,13 +53,21 @@ if (values.help) console.log(usage);
 else await run();
 
 async function run(): Promise<void> {
+  if (values.docs && (values.only !== '' || values.detectors !== ''))
+    throw new Error(
+      '--docs: allowed is a run of all cells and all detectors, without --only and --detectors',
+    );
   const scores = values.from === undefined ? await measure() : await readScores(values.from);
+  const results = checkTargets(scores);
   console.log(writeTable(scores));
   console.log(writeLabelled(scores));
+  console.log(writeTargets(results));
   if (values.from === undefined) {
     await mkdir(dirname(values.out), { recursive: true });
     await writeFile(values.out, scoresText(scores));
   }
+  if (values.docs) await publish(scores);
+  if (values.check && results.some(({ isFloorBroken }) => isFloorBroken)) process.exitCode = 1;
 }
 
 /** Draws every trace that is asked for and lets every detector judge it. */

@@ -68,6 +68,21 @@ export function scoreRegression(verdicts: readonly Verdict[]): RegressionScore {
   };
 }
 
+export function poolRegressions(
+  scores: readonly RegressionScore[],
+): Pick<RegressionScore, 'days' | 'recall'> {
+  const days = scores.reduce((sum, score) => sum + score.days, 0);
+  return { days, recall: scores.reduce((sum, score) => sum + score.recall * score.days, 0) / days };
+}
+
+export function recallInterval({ days, recall }: Pick<RegressionScore, 'days' | 'recall'>): {
+  readonly low: number;
+  readonly high: number;
+} {
+  const [low, high] = wilson(Math.round(recall * days), days);
+  return { low, high };
+}
+
 /** `hours` from the onset until 95 % of the memory are taken. */
 export function scoreLeak(verdicts: readonly Verdict[], hours: number): LeakScore {
   const { days, early, recall } = scoreRegression(verdicts);

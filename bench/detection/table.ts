@@ -1,3 +1,4 @@
+import { align } from './align.ts';
 import { type Cell, cells } from './cells.ts';
 import type { CellScore, LeakScore, NullScore, RegressionScore } from './score.ts';
 import { detectorsIn, type Scores } from './scores.ts';
@@ -36,17 +37,6 @@ export function writeLabelled({ labelled }: Scores): string {
           ]),
         ]);
   return ['', '## Labelled traces', '', ...lines].join('\n');
-}
-
-/** Columns as wide as their widest value, the first left, the others right. */
-export function align(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 function blockOf(row: string, inRow: readonly Cell[], scores: Scores): string[] {
