@@ -64,7 +64,7 @@ ${linesOf(said, 128, 2)
   )
   .join('\n')}
 ${panels.map((panel, i) => panelOf(panel, points, time, top + i * (panelHeight + panelGap))).join('\n')}
-${decision === null ? '' : markOf(decision.minute, time, height)}
+${decision === null ? '' : markOf(decision.minute, time)}
 </svg>
 `;
 }
@@ -102,7 +102,7 @@ function panelOf(
   }));
   const drawn = paths.filter(({ path }) => path !== '');
   return [
-    ...niceTicks(0, most, 4).map((tick) => {
+    ...niceTicks(0, most, 5).map((tick) => {
       const at = rounded(bottom - tick * scale);
       return `<line class="grid" x1="${left}" x2="${width - right}" y1="${at}" y2="${at}"/><text class="end" x="${left - 8}" y="${at + 4}">${shortNumber(tick)}</text>`;
     }),
@@ -136,14 +136,16 @@ function pathOf(
 
 /** Minutes, or hours where minutes would be hundreds. */
 function timeTicks({ from, to, x }: TimeAxis, y: number, bottom: number): string[] {
-  const [unit, name] = to - from > 400 ? [60, 'h'] : [1, 'min'];
-  return niceTicks(from / unit, to / unit, 8, unit === 60 ? [1, 2, 3, 4, 6, 12, 24] : undefined).map(
-    (tick) => {
-      const at = x(tick * unit);
-      return `<line class="grid" x1="${at}" x2="${at}" y1="${y}" y2="${bottom}"/><text class="middle" x="${at}" y="${bottom + 16}">${shortNumber(tick)} ${name}</text>`;
-    },
-  );
+  const inHours = to - from > 400;
+  const unit = inHours ? 60 : 1;
+  return niceTicks(from / unit, to / unit, 8, inHours ? wholeHours : wholeMinutes).map((tick) => {
+    const at = x(tick * unit);
+    return `<line class="grid" x1="${at}" x2="${at}" y1="${y}" y2="${bottom}"/><text class="middle" x="${at}" y="${bottom + 16}">${shortNumber(tick)} ${inHours ? 'h' : 'min'}</text>`;
+  });
 }
+
+const wholeMinutes = [1, 2, 5, 10, 15, 20, 30, 60];
+const wholeHours = [1, 2, 3, 4, 6, 12, 24];
 
 /** From the right edge to the left. */
 function legendOf(names: readonly Line['name'][], y: number): string[] {
@@ -153,8 +155,15 @@ function legendOf(names: readonly Line['name'][], y: number): string[] {
   });
 }
 
-function markOf(minute: number, { from, to, x }: TimeAxis, height: number): string {
+/** A line in each panel, so that it crosses no words. */
+function markOf(minute: number, { from, to, x }: TimeAxis): string {
   const at = x(minute);
   const isLate = minute > (from + to) / 2;
-  return `<line class="decided" x1="${at}" x2="${at}" y1="${top - 26}" y2="${height - panelGap + 10}"/><text class="word${isLate ? ' end' : ''}" x="${at + (isLate ? -6 : 6)}" y="${top - 24}">rolled back, minute ${minute}</text>`;
+  const lines = panels.map((_, i) => {
+    const y = top + i * (panelHeight + panelGap);
+    return `<line class="decided" x1="${at}" x2="${at}" y1="${y}" y2="${y + panelHeight}"/>`;
+  });
+  const arrow = `<path class="word" d="M${at} ${top - 24}l-5 -9h10z"/>`;
+  const word = `<text class="word${isLate ? ' end' : ''}" x="${at + (isLate ? -10 : 10)}" y="${top - 24}">rolled back, minute ${minute}</text>`;
+  return [...lines, arrow, word].join('\n');
 }
