@@ -11,6 +11,7 @@ export function figuresText(scores: Scores): string {
     sayProfile(scores),
     ...pictures,
     '### Targets',
+    'Delays of regressions from the deployment on, at 1,000 requests a minute and more where nothing else is said; of several levels of traffic the worst one counts.',
     markdownTable(targetRows(scores)),
     '### False rollbacks',
     'Per 1,000 quiet days (95 % interval), by requests a minute.',

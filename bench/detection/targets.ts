@@ -93,7 +93,7 @@ const delayTargets: readonly DelayTarget[] = [
   { what: 'errors ×10', row: 'err_x10', levels: busy, median: [6, 7.5], p90: [8, 16] },
   { what: 'errors ×10, nb', row: 'err_x10, nb', levels: busy, median: [4, 6] },
   { what: 'errors ×5', row: 'err_x5', levels: busy, median: [8, 13.5], p90: [30, 38] },
-  { what: 'errors ×5, nb', row: 'err_x5, nb', levels: busy, median: [6, 13.5] },
+  { what: 'errors ×5, nb', row: 'err_x5, nb', levels: busy, median: [6, 15] },
   { what: 'latency ×2', row: 'lat_x2', levels: busy, median: [6, 9], p90: [20, 46] },
   { what: 'errors ×3, 1,000 req/min', row: 'err_x3', levels: [1000], median: [25, 37.5] },
   { what: 'errors ×3, 5,000 req/min', row: 'err_x3', levels: [5000], median: [18, 30] },

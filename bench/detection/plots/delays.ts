@@ -10,7 +10,7 @@ const requestsPerMinute = 1000;
 const width = 820;
 const top = 92;
 const rowHeight = 34;
-const area = { left: 190, right: width - 190 };
+const area = { left: 200, right: width - 180 };
 
 interface Row {
   readonly title: string;
@@ -83,8 +83,8 @@ function legend(): string[] {
   const y = 70;
   return [
     `<circle class="ours" cx="${area.left + 6}" cy="${y - 4}" r="5.5"/><text x="${area.left + 18}" y="${y}">median</text>`,
-    `<line class="ours bar" x1="${area.left + 84}" x2="${area.left + 108}" y1="${y - 4}" y2="${y - 4}"/><text x="${area.left + 116}" y="${y}">to the 90th percentile</text>`,
-    `<line class="target" x1="${area.left + 270}" x2="${area.left + 270}" y1="${y - 13}" y2="${y + 4}"/><text x="${area.left + 280}" y="${y}">target of the median</text>`,
-    `<line class="target dashed" x1="${area.left + 420}" x2="${area.left + 420}" y1="${y - 13}" y2="${y + 4}"/><text x="${area.left + 430}" y="${y}">of the 90th percentile</text>`,
+    `<line class="ours bar" x1="${area.left + 82}" x2="${area.left + 106}" y1="${y - 4}" y2="${y - 4}"/><text x="${area.left + 114}" y="${y}">to the 90th percentile</text>`,
+    `<line class="target" x1="${area.left + 274}" x2="${area.left + 274}" y1="${y - 13}" y2="${y + 4}"/><text x="${area.left + 284}" y="${y}">target of the median</text>`,
+    `<line class="target dashed" x1="${area.left + 434}" x2="${area.left + 434}" y1="${y - 13}" y2="${y + 4}"/><text x="${area.left + 444}" y="${y}">of the 90th percentile</text>`,
   ];
 }

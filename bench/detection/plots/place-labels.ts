@@ -21,7 +21,7 @@ interface Box {
   readonly bottom: number;
 }
 
-const letter = 6.9;
+const letter = 6.6;
 const lineHeight = 16;
 
 /** One after another at the nearest place, right or left of its mark, where it covers nothing that is there already. */

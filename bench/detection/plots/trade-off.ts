@@ -12,7 +12,7 @@ const area = { left: 70, right: width - 24, top: 62, bottom: height - 56 };
 
 const x = logScale([2, 1000], [area.left, area.right]);
 /** What was never wrong stands on the axis, with the upper end of its interval above it. */
-const y = logScale([0.1, 1000], [area.bottom, area.top]);
+const y = logScale([0.1, 4000], [area.bottom, area.top]);
 
 interface Rival {
   readonly name: string;
@@ -38,7 +38,7 @@ export function tradeOffPlot(scores: Scores): string {
       description: rivals.map((rival) => linesOf(rival).join(': ')).join('. '),
     },
     [
-      `<text class="heading" x="${area.left}" y="24">Waking nobody in vain, and seeing errors ×5 soon</text>`,
+      `<text class="heading" x="${area.left}" y="24">What each judge pays for its speed</text>`,
       `<text x="${area.left}" y="44">1,000 requests a minute with transients; ${scores.days.quiet.toLocaleString('en')} quiet days and ${scores.days.other.toLocaleString('en')} bad releases each; bars: 95 % interval</text>`,
       ...axes(),
       ...rivals.map((rival) => markOf(rival)),
@@ -69,7 +69,7 @@ function rivalsOf({ cells }: Scores): Rival[] {
 function linesOf({ name, falseRollbacks, found, medianDelay }: Rival): string[] {
   const rate = Number(falseRollbacks.per1000.toFixed(falseRollbacks.per1000 < 10 ? 2 : 0));
   const share = found.recall === 1 ? 'finds all' : `finds ${(100 * found.recall).toFixed(0)} %`;
-  return [detectorTitles[name] ?? name, `${rate} in 1,000; ${share}, median ${medianDelay} min`];
+  return [detectorTitles[name] ?? name, `${rate} in 1,000, ${medianDelay} min, ${share}`];
 }
 
 function markOf({ name, falseRollbacks: { per1000, interval }, medianDelay }: Rival): string {
