@@ -6,6 +6,7 @@ import { cells } from './cells.ts';
 import { detectors } from './detectors.ts';
 import { type Judgement, judgeCells } from './judge-cells.ts';
 import { judgeLabelled } from './judge-labelled.ts';
+import { measurePace } from './pace.ts';
 import { publish } from './publish.ts';
 import { writeTargets } from './say-targets.ts';
 import { type ProfileName, readScores, type Scores, scoresOfCells, scoresText } from './scores.ts';
@@ -23,6 +24,8 @@ const usage = `node bench/detection/run.ts [--quick | --long] [options]
   --out <file>         the scores as JSON; results.json beside this file by default
   --from <file>        runs nothing and takes the scores of an earlier run
   --docs               writes bench/results/detection.json, and of docs/detection.md the figures and pictures
+  --pace               how long orchestrator backtest takes for a folder of traces, and nothing else
+  --count <traces>     with --pace: 5,000 by default
   --check              fails when a floor is broken; floors stand beside the targets in targets.ts
 `;
 
@@ -38,6 +41,8 @@ const { values } = parseArgs({
     out: { type: 'string', default: fileURLToPath(new URL('results.json', import.meta.url)) },
     from: { type: 'string' },
     docs: { type: 'boolean', default: false },
+    pace: { type: 'boolean', default: false },
+    count: { type: 'string', default: '5000' },
     check: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -50,6 +55,7 @@ const daysOf: Readonly<Record<ProfileName, Scores['days']>> = {
 };
 
 if (values.help) console.log(usage);
+else if (values.pace) console.log(await measurePace(Number(values.count), values.seed));
 else await run();
 
 async function run(): Promise<void> {
