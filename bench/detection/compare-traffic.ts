@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { align } from './align.ts';
 import { type Label, readLabels, readTrace } from './labelled-traces.ts';
 import { Random } from './random.ts';
+import { align } from './table.ts';
 import { minutesAfter, minutesBefore, type Trace } from './trace.ts';
 import { describeDay, describeStart } from './trace-statistics.ts';
 import { makeTrace } from './traffic.ts';

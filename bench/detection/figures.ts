@@ -1,9 +1,9 @@
-import { padded } from './align.ts';
 import { cells } from './cells.ts';
 import { detectorTitles, levels, levelTitle, noiseTitles, regressionTitles } from './names.ts';
 import { targetRows } from './say-targets.ts';
 import type { CellScore, LeakScore, NullScore, RegressionScore } from './score.ts';
 import type { Scores } from './scores.ts';
+import { padded } from './table.ts';
 
 /** The figures of docs/detection.md: everything between its two markers. */
 export function figuresText(scores: Scores): string {

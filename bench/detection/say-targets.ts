@@ -1,5 +1,5 @@
-import { align } from './align.ts';
 import type { Scores } from './scores.ts';
+import { align } from './table.ts';
 import { checkTargets, type Measured, type Target, type TargetResult } from './targets.ts';
 
 /** The section of targets that closes the bench's output. */

@@ -1,4 +1,3 @@
-import { align } from './align.ts';
 import { type Cell, cells } from './cells.ts';
 import type { CellScore, LeakScore, NullScore, RegressionScore } from './score.ts';
 import { detectorsIn, type Scores } from './scores.ts';
@@ -39,6 +38,22 @@ export function writeLabelled({ labelled }: Scores): string {
   return ['', '## Labelled traces', '', ...lines].join('\n');
 }
 
+/** The cells of a table as wide as their column's widest. The first column is left-aligned, the others where asked. */
+export function padded(rows: readonly (readonly string[])[], others: 'left' | 'right' = 'left'): string[][] {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
+  return rows.map((row) =>
+    row.map((cell, at) => {
+      const width = widths[at] ?? 0;
+      return at === 0 || others === 'left' ? cell.padEnd(width) : cell.padStart(width);
+    }),
+  );
+}
+
+/** A table for a terminal, a line a row. */
+export function align(rows: readonly (readonly string[])[]): string[] {
+  return padded(rows, 'right').map((row) => row.join('  ').trimEnd());
+}
+
 function blockOf(row: string, inRow: readonly Cell[], scores: Scores): string[] {
   const body = detectorsIn(scores).map((name) => [
     name,
@@ -53,11 +68,11 @@ function sayScore(score: CellScore | undefined): string {
   return 'medianHoursLeft' in score ? sayLeak(score) : sayRegression(score);
 }
 
-function sayNull({ per1000, interval: { low, high } }: NullScore): string {
+export function sayNull({ per1000, interval: { low, high } }: NullScore): string {
   return `${short(per1000)} [${short(low)}-${short(high)}]`;
 }
 
-function sayRegression({ recall, medianDelay, p90Delay, early }: RegressionScore): string {
+export function sayRegression({ recall, medianDelay, p90Delay, early }: RegressionScore): string {
   const delays = medianDelay === null ? '' : ` ${medianDelay}/${p90Delay}`;
   return `${recall.toFixed(2)}${delays}${sayEarly(early)}`;
 }
