@@ -55,7 +55,7 @@ const daysOf: Readonly<Record<ProfileName, Scores['days']>> = {
 };
 
 if (values.help) console.log(usage);
-else if (values.pace) console.log(await measurePace(Number(values.count), values.seed));
+else if (values.pace) await pace();
 else await run();
 
 async function run(): Promise<void> {
@@ -74,6 +74,13 @@ async function run(): Promise<void> {
   }
   if (values.docs) await publish(scores);
   if (values.check && results.some(({ isFloorBroken }) => isFloorBroken)) process.exitCode = 1;
+}
+
+async function pace(): Promise<void> {
+  const count = Number(values.count);
+  if (!Number.isInteger(count) || count < 1)
+    throw new Error(`--count ${values.count}: allowed is a whole number from 1`);
+  console.log(await measurePace(count, values.seed));
 }
 
 /** Draws every trace that is asked for and lets every detector judge it. */

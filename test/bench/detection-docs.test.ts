@@ -8,6 +8,7 @@ import { placeLabels } from '../../bench/detection/plots/place-labels.ts';
 import { tradeOffPlot } from '../../bench/detection/plots/trade-off.ts';
 import { withFigures } from '../../bench/detection/publish.ts';
 import { readScores, type Scores, scoresText } from '../../bench/detection/scores.ts';
+import { checkTargets } from '../../bench/detection/targets.ts';
 
 const inProject = (path: string) => new URL(`../../${path}`, import.meta.url);
 const scores = await readScores(fileURLToPath(inProject('bench/results/detection.json')));
@@ -20,6 +21,10 @@ describe('what is published of the bench', () => {
       tradeOffPlot(scores),
     );
     expect(await readFile(inProject('docs/images/detection-delays.svg'), 'utf8')).toBe(delaysPlot(scores));
+  });
+
+  it('has a figure for every target', () => {
+    expect(checkTargets(scores).filter(({ verdict }) => verdict === 'not measured')).toEqual([]);
   });
 
   it('keeps a line for each cell and detector', async () => {
