@@ -53,6 +53,9 @@ export const cells: readonly Cell[] = [
   ...quietCells('burst, warm-up doubled', { warmUp: 2 }),
   ...quietCells('burst, 5 % of the transients last 8-29 min', { longTransients: 0.05 }),
   ...lasting.flatMap((what) => regressionCells(what, 'immediate')),
+  ...(['err_x3', 'err_x5', 'err_x10', 'lat_x2'] as const).flatMap((what) =>
+    regressionCells(what, 'immediate', 'nb'),
+  ),
   ...lasting.flatMap((what) => regressionCells(what, 'delayed')),
   ...lasting.flatMap((what) => regressionCells(what, 'late')),
   ...leaks.flatMap((what) => regressionCells(what, 'immediate')),
@@ -92,18 +95,19 @@ function quietCells(row: string, options: Partial<TrafficOptions>): Cell[] {
   });
 }
 
-function regressionCells(what: RegressionKind, onset: OnsetKind): Cell[] {
+function regressionCells(what: RegressionKind, onset: OnsetKind, noise: Noise = 'burst'): Cell[] {
+  const row = noise === 'burst' ? what : `${what}, ${noise}`;
   const leakHours = what.startsWith('leak_') ? Number(what.slice(5)) : undefined;
   return levels.map((requestsPerMinute) => ({
-    id: `${onset}/${what}/${requestsPerMinute}`,
+    id: `${onset}/${row}/${requestsPerMinute}`,
     section: leakHours === undefined ? sections[onset] : sections.leak,
-    row: what,
+    row,
     column: String(requestsPerMinute),
     kind: leakHours === undefined ? 'regression' : 'leak',
     size: 'other',
     leakHours,
-    noise: `burst/${requestsPerMinute}`,
-    make: (random) => makeTrace(random, { noise: 'burst', requestsPerMinute, regression: { what, onset } }),
+    noise: `${noise}/${requestsPerMinute}`,
+    make: (random) => makeTrace(random, { noise, requestsPerMinute, regression: { what, onset } }),
   }));
 }
 

@@ -9,11 +9,11 @@ export interface LabelledScore {
   readonly perScenario: Record<string, string>;
 }
 
-/** The labelled traces by the rules of their own `score.py`; `null` where the folder is absent. */
+/** The labelled traces by the rules of their own `score.py`; `null` where the folder is absent. By detector. */
 export async function judgeLabelled(
   folder: URL,
   detectors: readonly Detector[],
-): Promise<LabelledScore[] | null> {
+): Promise<Record<string, LabelledScore> | null> {
   const labels = await readLabels(folder);
   if (labels === null) return null;
   const verdicts: Verdict[][] = detectors.map(() => []);
@@ -23,7 +23,7 @@ export async function judgeLabelled(
       verdicts[at]?.push({ rollback: detector.decide(trace), onset: onset_min });
     }
   }
-  return verdicts.map((made) => scoreOf(labels, made));
+  return Object.fromEntries(detectors.map(({ name }, at) => [name, scoreOf(labels, verdicts[at] ?? [])]));
 }
 
 function scoreOf(labels: readonly Label[], verdicts: readonly Verdict[]): LabelledScore {

@@ -24,15 +24,35 @@ export interface RegressionScore {
   readonly recallWithinHour: number;
 }
 
+export interface LeakScore {
+  readonly days: number;
+  readonly early: number;
+  readonly recall: number;
+  /** From the rollback to 95 % of the memory; `null` of none. */
+  readonly medianHoursLeft: number | null;
+  /** Nine in ten have more. */
+  readonly p10HoursLeft: number | null;
+}
+
+export type CellScore = NullScore | RegressionScore | LeakScore;
+
 export function scoreNull(verdicts: readonly Verdict[]): NullScore {
-  const falseRollbacks = verdicts.filter(({ rollback }) => rollback !== null).length;
-  const [low, high] = wilson(falseRollbacks, verdicts.length);
-  return {
-    days: verdicts.length,
-    falseRollbacks,
-    per1000: (1000 * falseRollbacks) / verdicts.length,
-    interval: { low: 1000 * low, high: 1000 * high },
-  };
+  return falseOf(verdicts.filter(({ rollback }) => rollback !== null).length, verdicts.length);
+}
+
+/** Several cells as one. */
+export function poolNulls(scores: readonly NullScore[]): NullScore {
+  const sum = (value: (score: NullScore) => number) => scores.reduce((all, score) => all + value(score), 0);
+  return falseOf(
+    sum(({ falseRollbacks }) => falseRollbacks),
+    sum(({ days }) => days),
+  );
+}
+
+function falseOf(falseRollbacks: number, days: number): NullScore {
+  const [low, high] = wilson(falseRollbacks, days);
+  const per1000 = (1000 * falseRollbacks) / days;
+  return { days, falseRollbacks, per1000, interval: { low: 1000 * low, high: 1000 * high } };
 }
 
 export function scoreRegression(verdicts: readonly Verdict[]): RegressionScore {
@@ -48,8 +68,23 @@ export function scoreRegression(verdicts: readonly Verdict[]): RegressionScore {
   };
 }
 
-/** Hours from each rollback to 95 % of the memory: the median, and what nine in ten exceed. */
-export function scoreLeak(verdicts: readonly Verdict[], hours: number) {
+export function poolRegressions(
+  scores: readonly RegressionScore[],
+): Pick<RegressionScore, 'days' | 'recall'> {
+  const days = scores.reduce((sum, score) => sum + score.days, 0);
+  return { days, recall: scores.reduce((sum, score) => sum + score.recall * score.days, 0) / days };
+}
+
+export function recallInterval({ days, recall }: Pick<RegressionScore, 'days' | 'recall'>): {
+  readonly low: number;
+  readonly high: number;
+} {
+  const [low, high] = wilson(Math.round(recall * days), days);
+  return { low, high };
+}
+
+/** `hours` from the onset until 95 % of the memory are taken. */
+export function scoreLeak(verdicts: readonly Verdict[], hours: number): LeakScore {
   const { days, early, recall } = scoreRegression(verdicts);
   const left = delaysOf(verdicts)
     .filter((delay) => delay >= 0)

@@ -1,34 +1,71 @@
-import type { Cell } from './cells.ts';
-import {
-  type NullScore,
-  type RegressionScore,
-  scoreLeak,
-  scoreNull,
-  scoreRegression,
-  type Verdict,
-} from './score.ts';
+import { type Cell, cells } from './cells.ts';
+import type { CellScore, LeakScore, NullScore, RegressionScore } from './score.ts';
+import { detectorsIn, type Scores } from './scores.ts';
 
 /** One section after another, in it one block a row of cells, in it a line a detector. */
-export function writeTable(
-  cells: readonly Cell[],
-  verdicts: ReadonlyMap<string, readonly (readonly Verdict[])[]>,
-  detectorNames: readonly string[],
-): string {
+export function writeTable(scores: Scores): string {
   const lines: string[] = [];
-  for (const [section, inSection] of groupBy(cells, ({ section }) => section)) {
+  const measured = cells.filter(({ id }) => id in scores.cells);
+  for (const [section, inSection] of groupBy(measured, (cell) => cell.section)) {
     lines.push('', `## ${section}`);
-    for (const [row, inRow] of groupBy(inSection, ({ row }) => row)) {
-      for (const part of chunks(inRow, 6)) {
-        lines.push('', ...blockOf(row, part, verdicts, detectorNames));
-      }
+    for (const [row, inRow] of groupBy(inSection, (cell) => cell.row)) {
+      for (const part of chunks(inRow, 6)) lines.push('', ...blockOf(row, part, scores));
     }
   }
   return lines.join('\n');
 }
 
-export function scoreCell(cell: Cell, verdicts: readonly Verdict[]) {
-  if (cell.kind === 'null') return scoreNull(verdicts);
-  return cell.leakHours === undefined ? scoreRegression(verdicts) : scoreLeak(verdicts, cell.leakHours);
+/** The labelled traces, a line a detector. */
+export function writeLabelled({ labelled }: Scores): string {
+  const [first] = Object.values(labelled ?? {});
+  const lines =
+    labelled === null || first === undefined
+      ? ['absent: no labels.json in the folder of labelled traces']
+      : align([
+          [
+            '',
+            `false per 1,000 (${first.nulls.days} nulls)`,
+            `recall median/p90 (${first.regressions.days} detectable)`,
+            'within 60 min',
+          ],
+          ...Object.entries(labelled).map(([name, { nulls, regressions }]) => [
+            name,
+            sayNull(nulls),
+            sayRegression(regressions),
+            regressions.recallWithinHour.toFixed(2),
+          ]),
+        ]);
+  return ['', '## Labelled traces', '', ...lines].join('\n');
+}
+
+/** The cells of a table as wide as their column's widest. The first column is left-aligned, the others where asked. */
+export function padded(rows: readonly (readonly string[])[], others: 'left' | 'right' = 'left'): string[][] {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
+  return rows.map((row) =>
+    row.map((cell, at) => {
+      const width = widths[at] ?? 0;
+      return at === 0 || others === 'left' ? cell.padEnd(width) : cell.padStart(width);
+    }),
+  );
+}
+
+/** A table for a terminal, a line a row. */
+export function align(rows: readonly (readonly string[])[]): string[] {
+  return padded(rows, 'right').map((row) => row.join('  ').trimEnd());
+}
+
+function blockOf(row: string, inRow: readonly Cell[], scores: Scores): string[] {
+  const body = detectorsIn(scores).map((name) => [
+    name,
+    ...inRow.map(({ id }) => sayScore(scores.cells[id]?.[name])),
+  ]);
+  return align([[row, ...inRow.map(({ column }) => column)], ...body]);
+}
+
+function sayScore(score: CellScore | undefined): string {
+  if (score === undefined) return '';
+  if ('per1000' in score) return sayNull(score);
+  return 'medianHoursLeft' in score ? sayLeak(score) : sayRegression(score);
 }
 
 export function sayNull({ per1000, interval: { low, high } }: NullScore): string {
@@ -37,39 +74,16 @@ export function sayNull({ per1000, interval: { low, high } }: NullScore): string
 
 export function sayRegression({ recall, medianDelay, p90Delay, early }: RegressionScore): string {
   const delays = medianDelay === null ? '' : ` ${medianDelay}/${p90Delay}`;
-  return `${recall.toFixed(2)}${delays}${early > 0 ? ` !${early}` : ''}`;
+  return `${recall.toFixed(2)}${delays}${sayEarly(early)}`;
 }
 
-/** Columns as wide as their widest value, the first left, the others right. */
-export function align(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-function blockOf(
-  row: string,
-  cells: readonly Cell[],
-  verdicts: ReadonlyMap<string, readonly (readonly Verdict[])[]>,
-  detectorNames: readonly string[],
-): string[] {
-  const body = detectorNames.map((name, at) => [
-    name,
-    ...cells.map((cell) => sayCell(cell, verdicts.get(cell.id)?.[at] ?? [])),
-  ]);
-  return align([[row, ...cells.map(({ column }) => column)], ...body]);
-}
-
-function sayCell(cell: Cell, verdicts: readonly Verdict[]): string {
-  if (cell.kind === 'null') return sayNull(scoreNull(verdicts));
-  if (cell.leakHours === undefined) return sayRegression(scoreRegression(verdicts));
-  const { recall, medianHoursLeft, p10HoursLeft, early } = scoreLeak(verdicts, cell.leakHours);
+function sayLeak({ recall, medianHoursLeft, p10HoursLeft, early }: LeakScore): string {
   const hours = medianHoursLeft === null ? '' : ` ${medianHoursLeft.toFixed(1)}/${p10HoursLeft?.toFixed(1)}`;
-  return `${recall.toFixed(2)}${hours}${early > 0 ? ` !${early}` : ''}`;
+  return `${recall.toFixed(2)}${hours}${sayEarly(early)}`;
+}
+
+function sayEarly(early: number): string {
+  return early > 0 ? ` !${early}` : '';
 }
 
 function short(value: number): string {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { CellRanges, lineEnd } from './cell-ranges.ts';
 import { minutesAfter, minutesBefore, type Trace } from './trace.ts';
 
 /** What the columns of a trace file are called. */
@@ -38,35 +39,32 @@ export async function readTraceFile(file: string): Promise<Trace> {
  * an empty cell is no data.
  */
 export function parseTrace(text: string, file: string): Trace {
-  const lines = text.replace(/^\uFEFF/, '').split('\n');
-  const names = (lines[0] ?? '').trim().split(',');
+  const table = text.replace(/^\uFEFF/, '');
+  const names = table.slice(0, lineEnd(table, 0)).trim().split(',');
   const columns = columnsOf(names, file);
   const time = names.indexOf('t');
   const seen = new Uint8Array(rows);
-  for (let i = 1; i < lines.length; i += 1) {
-    const line = (lines[i] as string).trimEnd();
-    if (line === '') continue;
-    const cells = line.split(',');
-    if (cells.length !== names.length)
-      throw new Error(`${file}:${i + 1}: found ${cells.length} cells, allowed are ${names.length}`);
-    const row = Number(cells[time]) + minutesBefore;
-    if (cells[time] === '' || !Number.isInteger(row) || row < 0 || row >= rows)
-      throw wrongCell(
-        file,
-        i,
-        't',
-        cells[time],
-        `a whole number from ${-minutesBefore} to ${minutesAfter - 1}`,
-      );
-    if (seen[row] === 1) throw wrongCell(file, i, 't', cells[time], 'each minute once');
+  const cells = new CellRanges(names.length);
+  let from = lineEnd(table, 0) + 1;
+  for (let i = 1; from < table.length; i += 1) {
+    const end = lineEnd(table, from);
+    const found = cells.find(table, from, end);
+    from = end + 1;
+    if (found === 0) continue;
+    if (found !== names.length)
+      throw new Error(`${file}:${i + 1}: found ${found} cells, allowed are ${names.length}`);
+    const minute = cells.text(table, time);
+    const row = Number(minute) + minutesBefore;
+    if (minute === '' || !Number.isInteger(row) || row < 0 || row >= rows)
+      throw wrongCell(file, i, 't', minute, `a whole number from ${-minutesBefore} to ${minutesAfter - 1}`);
+    if (seen[row] === 1) throw wrongCell(file, i, 't', minute, 'each minute once');
     seen[row] = 1;
-    for (let at = 0; at < cells.length; at += 1) {
+    for (let at = 0; at < names.length; at += 1) {
       const column = columns[at];
-      const cell = cells[at] as string;
-      if (column == null || cell === '') continue;
-      const value = Number(cell);
-      if (!(value >= 0 && value < Number.POSITIVE_INFINITY) || cell.trim() === '')
-        throw wrongCell(file, i, names[at] as string, cell, 'a number from 0, or nothing');
+      if (column == null || cells.isEmpty(at)) continue;
+      const value = cells.number(table, at);
+      if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
+        throw wrongCell(file, i, names[at] as string, cells.text(table, at), 'a number from 0, or nothing');
       column[row] = value;
     }
   }

@@ -14,6 +14,7 @@ export interface Point {
   readonly usualLatencyMs: number | null;
   readonly allowedLatencyMs: number | null;
   readonly memoryPercent: number | null;
+  readonly allowedMemoryPercent: number | null;
 }
 
 export interface Series {
@@ -33,6 +34,7 @@ export function seriesOf(
     const { sample, verdicts } = step;
     const errors = verdicts.find(({ trigger }) => trigger === 'error_rate');
     const latency = verdicts.find(({ trigger }) => trigger === 'performance');
+    const memory = verdicts.find(({ trigger }) => trigger === 'memory');
     points.push({
       minute: (sample.atMs - deployedAtMs) / 60_000,
       errorsPerMinute: sample.durationMs > 0 ? (60_000 * sample.errors) / sample.durationMs : null,
@@ -42,6 +44,7 @@ export function seriesOf(
       usualLatencyMs: latency?.baseline ?? null,
       allowedLatencyMs: latency?.threshold ?? null,
       memoryPercent: sample.memoryPercent,
+      allowedMemoryPercent: memory?.threshold ?? null,
     });
   }
   return { points, decision };
