@@ -12,10 +12,10 @@ export interface Calibration {
   readonly habits: Habits;
   readonly errorPaths: readonly Path[];
   readonly latencyPaths: readonly Path[];
-  /** For slow requests, by look; empty: the source has no buckets. */
-  readonly tailPaths: readonly (readonly Path[])[];
-  /** For each endpoint and instance. */
-  readonly partPaths: readonly Path[];
+  /** For slow requests, by look; empty: the source has no buckets; absent: learned by an older version. */
+  readonly tailPaths?: readonly (readonly Path[])[];
+  /** For each endpoint and instance; absent: learned by an older version. */
+  readonly partPaths?: readonly Path[];
 }
 
 /** Assumed of every service until its own history says more. */

@@ -1,8 +1,7 @@
-import type { Part } from '../sample.ts';
 import { alarming, furthest, ratioOf } from './excursion.ts';
 import { errorWarmUp } from './habits/warm-up.ts';
 import type { Case } from './judge.ts';
-import { alarmingPart } from './part-signals.ts';
+import { mostlyIn, partBreach } from './judge-parts.ts';
 import { seasonAt } from './season.ts';
 import { chanceSentence, durationSentence, externalSentence, neighboursSentence } from './sentences.ts';
 import { stillFailing } from './signals.ts';
@@ -77,7 +76,7 @@ export function judgeErrors(found: Case): Verdict {
     const overall = `${shortNumber(ratioOf(excursion))} ×`;
     const all = overall === times ? '' : `, ${overall} over all of it`;
     const excused = sinceMs > deployedAtMs && starting(sinceMs);
-    const since = `; bad for ${durationSentence(sinceMs, nowMs, excused)}${all}${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`;
+    const since = `; bad for ${durationSentence(sinceMs, nowMs, excused)}${all}${mostlyIn(signals.parts ?? [], excursion.found - excursion.expected)}${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`;
     return say('breach', since, { sinceMs, chance: path.chance });
   }
   const failing = held ? null : partBreach(found);
@@ -89,37 +88,6 @@ export function judgeErrors(found: Case): Verdict {
   if (nearest !== null && progress >= 0.25 && current > threshold)
     return say('suspect', `; ${Math.round(100 * Math.min(progress, 0.99))} % of the evidence needed`);
   return say('healthy');
-}
-
-/** One endpoint or one instance fails while the whole looks well. */
-function partBreach({
-  state: { signals, window },
-  calibration,
-  policy,
-  nowMs,
-  deployedAtMs,
-}: Case): { readonly reason: string; readonly sinceMs: number; readonly chance: number } | null {
-  if (calibration === null) return null;
-  const alarm = alarmingPart(signals.parts ?? [], calibration.partPaths ?? []);
-  if (alarm === null) return null;
-  const { part, path } = alarm;
-  const { found, expected, requests, since } = part.excursion;
-  const sinceMs = deployedAtMs + (since ?? 0) * errorUnitMs(policy);
-  const name = part.by === 'instance' ? `instance ${part.name}` : part.name;
-  const share = (count: number) => `${shortNumber((100 * count) / Math.max(1, requests))} %`;
-  const rest = restOf(part, window.regular.at(-1)?.parts ?? []);
-  const reason = `; ${name} alone: ${found} of ${requests} requests failed (${share(found)}, ${share(expected)} is usual) in ${durationSentence(sinceMs, nowMs, false)}${rest}${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`;
-  return { reason, sinceMs, chance: path.chance };
-}
-
-/** How its siblings fare in the newest check: that they do well is what makes it one instance's trouble. */
-function restOf({ by, name }: Pick<Part, 'by' | 'name'>, parts: readonly Part[]): string {
-  const others = parts.filter((part) => part.by === by && part.name !== name);
-  const requests = others.reduce((sum, part) => sum + part.requests, 0);
-  const errors = others.reduce((sum, part) => sum + part.errors, 0);
-  if (requests === 0) return '';
-  const kind = by === 'instance' ? 'instances' : 'endpoints';
-  return `; the other ${others.length} ${kind} ${shortNumber((100 * errors) / requests)} %`;
 }
 
 /** Of a service that hardly anybody uses a few errors are a large share. */

@@ -78,7 +78,7 @@ function slowBreach({ state: { signals, window }, calibration, policy, nowMs, de
   if (calibration === null || tail == null || latency == null) return null;
   const looks = tailLooks(effectSizes(policy));
   for (const [i, look] of looks.entries()) {
-    const paths = calibration.tailPaths[i] ?? [];
+    const paths = calibration.tailPaths?.[i] ?? [];
     const excursions = signals.tail?.[i] ?? [];
     const which = alarming(excursions, paths, { excess: leastSlow });
     const path = paths[which];
