@@ -63,8 +63,9 @@ const firstMinutes = 3;
 const memoryMargin = 3;
 /** An hour's traffic becomes the usual one. */
 const trafficMemoryMinutes = 25;
-/** While something is wrong, what comes on top of it becomes usual slowly. */
+/** While something is wrong, what comes on top of it becomes usual slowly; what explains the errors, hardly. */
 const slowTrafficMinutes = 120;
+const heldTrafficMinutes = 600;
 
 /** Takes one check in. */
 export function advanceSignals(state: SignalState, minute: Minute, context: SignalContext): SignalState {
@@ -93,7 +94,7 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
       peer: beside(minute, habits.peers),
     },
   ];
-  const outside = lookAround(recent, habits);
+  const outside = lookAround(recent, habits, time.at <= state.heldUntil.errors);
   const heldUntil = {
     errors: outside.errors === null ? state.heldUntil.errors : time.at + lingersMinutes,
     latency: outside.latency === null ? state.heldUntil.latency : time.slowAt + lingersMinutes,
@@ -101,7 +102,12 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
   const held = { errors: time.at <= heldUntil.errors, latency: time.slowAt <= heldUntil.latency };
   const dbErrors = minute.dbConnectionErrors ?? 0;
   const dbLimit = Math.max(policy.triggers.database.connectionErrors, 2 * (habits.dbErrors ?? 0));
-  const isOdd = outside.errors !== null || minute.errors > 3 * usualErrors + 3;
+  const memoryMinutes =
+    outside.errors !== null
+      ? heldTrafficMinutes
+      : minute.errors > 3 * usualErrors + 3
+        ? slowTrafficMinutes
+        : trafficMemoryMinutes;
   return {
     recent,
     errors: advanceErrors(state.errors, minute, { usualErrors, held: held.errors }, time, context),
@@ -115,7 +121,7 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
       habits: habits.parts ?? null,
       dispersion: { fast: habits.errors.dispersion, slow: habits.errors.slowDispersion },
     }),
-    trafficLevel: adapted(level, minute.requests, usualRequests, time.minutes, isOdd),
+    trafficLevel: adapted(level, minute.requests, usualRequests, time.minutes / memoryMinutes),
     heldUntil,
     outside: {
       errors: outside.errors ?? (held.errors ? state.outside.errors : null),
@@ -228,10 +234,9 @@ function advanceTail(
 }
 
 /** Today's traffic becomes the usual one. */
-function adapted(level: number, requests: number, usual: number, minutes: number, isOdd: boolean): number {
+function adapted(level: number, requests: number, usual: number, memories: number): number {
   const ratio = usual > 0 ? Math.max(0.5, Math.min(1.5, requests / usual)) : 1;
-  const memory = isOdd ? slowTrafficMinutes : trafficMemoryMinutes;
-  return level * (1 + (ratio - 1) * (1 - Math.exp(-minutes / memory)));
+  return level * (1 + (ratio - 1) * (1 - Math.exp(-memories)));
 }
 
 /**

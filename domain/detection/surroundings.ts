@@ -26,12 +26,15 @@ const checksLookedAt = 5;
 /** After something outside has passed, queues and caches still recover, minutes. */
 export const lingersMinutes = 5;
 
-/** What else could explain it: neighbours that are sick too, or traffic that came on top. */
-export function lookAround(recent: readonly Recent[], habits: Habits): Surroundings {
+/**
+ * What else could explain it: neighbours that are sick too, or traffic that came on top.
+ * @param held the errors were explained just now: the usual traffic of an hour ago tells less and less, so less is asked for
+ */
+export function lookAround(recent: readonly Recent[], habits: Habits, held = false): Surroundings {
   const peers = sickPeers(recent, habits.peers);
   const surge =
     [2, checksLookedAt, 12]
-      .map((checks) => surgeIn(recent.slice(-checks)))
+      .map((checks) => surgeIn(recent.slice(-checks), held ? stillOnTop : onTopShare))
       .find((found) => found?.explainsErrors || (found?.growth ?? 0) >= 0.5) ?? null;
   return {
     errors: peers ?? (surge?.explainsErrors ? surge.reason : null),
@@ -45,6 +48,7 @@ export function lookAround(recent: readonly Recent[], habits: Habits): Surroundi
  */
 function surgeIn(
   recent: readonly Recent[],
+  share: number,
 ): { growth: number; explainsErrors: boolean; reason: string } | null {
   let requests = 0;
   let usual = 0;
@@ -61,7 +65,7 @@ function surgeIn(
   const growth = more / usual;
   const excess = errors - usualErrors;
   const crowd = growth >= 0.5 && excess <= 1.25 * more;
-  const onTop = excess >= leastOnTop * usual && more >= 0.65 * excess;
+  const onTop = excess >= leastOnTop * usual && more >= share * excess;
   const reason =
     growth < 1
       ? `traffic is ${Math.round(100 * growth)} % above what is usual`
@@ -69,5 +73,8 @@ function surgeIn(
   return { growth, explainsErrors: crowd || onTop, reason };
 }
 
+/** The errors' share that requests on top must make up, and go on making up. */
+const onTopShare = 0.65;
+const stillOnTop = 0.4;
 /** Errors fewer than this share of the traffic cannot be told from its own swings. */
 const leastOnTop = 0.12;
