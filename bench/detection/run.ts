@@ -15,7 +15,7 @@ import { checkTargets } from './targets.ts';
 
 const usage = `node bench/detection/run.ts [--quick | --long] [options]
   --quick              50 days a cell; the default is 500 quiet days and 100 of every other kind a cell
-  --long               4,000 quiet days and 1,000 of every other kind a cell
+  --long               4,000 quiet days and 250 of every other kind a cell
   --only <pattern>     cells whose id matches it: ^quiet/burst, ^immediate, ^delayed, ^late, ^external, ^holdout, err_x5, …
   --detectors <pattern>  detectors whose name matches it
   --seed <text>        another draw; the same seed gives the same table
@@ -51,7 +51,7 @@ const { values } = parseArgs({
 const daysOf: Readonly<Record<ProfileName, Scores['days']>> = {
   quick: { quiet: 50, other: 50 },
   default: { quiet: 500, other: 100 },
-  long: { quiet: 4000, other: 1000 },
+  long: { quiet: 4000, other: 250 },
 };
 
 if (values.help) console.log(usage);
