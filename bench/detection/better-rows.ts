@@ -13,9 +13,15 @@ export type Trouble =
   | null
   | 'latency ×2'
   | '3 % of the requests take 10 ×'
-  | 'an endpoint with 2 % of the traffic fails'
-  | 'one of ten instances fails for 10 %'
+  | 'an endpoint with 1 % of the traffic fails'
+  | 'one of ten instances fails for 5 %'
   | 'errors ×5';
+
+/** What goes wrong, and from how many minutes after the deployment on. */
+export interface Ill {
+  readonly trouble: Trouble;
+  readonly onset: number;
+}
 
 /** Everything that could be known of a minute. */
 export interface Row {
@@ -29,14 +35,14 @@ export interface DrawnDays {
   readonly rowOf: (sample: Sample) => Row;
 }
 
-export function drawDays(random: Random, requestsPerMinute: number, trouble: Trouble): DrawnDays {
+export function drawDays(random: Random, requestsPerMinute: number, ill: Ill): DrawnDays {
   const seed = random.split();
   const model = drawModel(seed, { noise: 'burst', requestsPerMinute });
-  const days = daysOf(observe(seed, model, null, effectOn(trouble, model)));
+  const days = daysOf(observe(seed, model, null, effectOn(ill, model)));
   const draw = seed.fork('better input');
   const rows = Array.from({ length: minutes }, () => null as Row | null);
   const samples = [...days.before, ...days.after];
-  for (const { sample } of samples) rows[rowNumber(sample)] = drawRow(draw, sample, model, trouble);
+  for (const { sample } of samples) rows[rowNumber(sample)] = drawRow(draw, sample, model, ill);
   return { days, rowOf: (sample) => rows[rowNumber(sample)] as Row };
 }
 
@@ -45,26 +51,26 @@ function rowNumber({ atMs }: Sample): number {
 }
 
 /** What the sums see of it; its place among the parts is drawn with the row. */
-function effectOn(trouble: Trouble, model: TrafficModel): Effect | null {
-  if (trouble === 'latency ×2') return effectOf('lat_x2', 0, model);
-  if (trouble === 'errors ×5') return effectOf('err_x5', 0, model);
+function effectOn({ trouble, onset }: Ill, model: TrafficModel): Effect | null {
+  if (trouble === 'latency ×2') return effectOf('lat_x2', onset, model);
+  if (trouble === 'errors ×5') return effectOf('err_x5', onset, model);
   const effect = noEffect();
   const share = extraErrorShare(trouble);
-  if (share > 0) effect.errorShare.fill(share, minutesBefore);
+  if (share > 0) effect.errorShare.fill(share, minutesBefore + onset);
   return effect;
 }
 
 function extraErrorShare(trouble: Trouble): number {
-  if (trouble === 'an endpoint with 2 % of the traffic fails') return endpointShares.small * 0.7;
-  return trouble === 'one of ten instances fails for 10 %' ? 0.01 : 0;
+  if (trouble === 'an endpoint with 1 % of the traffic fails') return endpointShares.small * 0.7;
+  return trouble === 'one of ten instances fails for 5 %' ? 0.005 : 0;
 }
 
 const bounds = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
-const endpointShares = { small: 0.02, others: [0.5, 0.2, 0.12, 0.08, 0.05, 0.03] };
+const endpointShares = { small: 0.01, others: [0.5, 0.2, 0.12, 0.08, 0.06, 0.03] };
 
-function drawRow(random: Random, sample: Sample, model: TrafficModel, trouble: Trouble): Row {
+function drawRow(random: Random, sample: Sample, model: TrafficModel, { trouble, onset }: Ill): Row {
   const row = rowNumber(sample);
-  const after = row >= minutesBefore;
+  const after = row >= minutesBefore + onset;
   const slowdown = trouble === 'latency ×2' && after ? 2 : 1;
   const log = (model.latencyLog[row] as number) + Math.log(slowdown);
   const below = (boundMs: number) => shareBelow((Math.log(boundMs) - log) / model.latencySigma);
@@ -99,7 +105,7 @@ function spread(random: Random, count: number, shares: readonly number[]): numbe
 function endpointsOf(random: Random, sample: Sample, trouble: Trouble): Part[] {
   const shares = [...endpointShares.others, endpointShares.small];
   const requests = spread(random, sample.requests, shares);
-  const fails = trouble === 'an endpoint with 2 % of the traffic fails';
+  const fails = trouble === 'an endpoint with 1 % of the traffic fails';
   const last = requests.length - 1;
   const own = fails ? Math.min(sample.errors, random.binomial(requests[last] ?? 0, 0.7)) : 0;
   const errors = spread(random, sample.errors - own, shares);
@@ -114,8 +120,8 @@ function endpointsOf(random: Random, sample: Sample, trouble: Trouble): Part[] {
 function instancesOf(random: Random, sample: Sample, trouble: Trouble): Part[] {
   const shares = new Array<number>(10).fill(0.1);
   const requests = spread(random, sample.requests, shares);
-  const fails = trouble === 'one of ten instances fails for 10 %';
-  const own = fails ? Math.min(sample.errors, random.binomial(requests[0] ?? 0, 0.1)) : 0;
+  const fails = trouble === 'one of ten instances fails for 5 %';
+  const own = fails ? Math.min(sample.errors, random.binomial(requests[0] ?? 0, 0.05)) : 0;
   const errors = spread(random, sample.errors - own, shares);
   return requests.map((count, i) => ({
     by: 'instance',

@@ -3,7 +3,7 @@ import { detectorTitles, levels, levelTitle, noiseTitles, regressionTitles } fro
 import { targetRows } from './say-targets.ts';
 import type { CellScore, LeakScore, NullScore, RegressionScore } from './score.ts';
 import type { Scores } from './scores.ts';
-import { padded } from './table.ts';
+import { markdownTable } from './table.ts';
 
 /** The figures of docs/detection.md: everything between its two markers. */
 export function figuresText(scores: Scores): string {
@@ -155,8 +155,3 @@ function short(value: number): string {
 }
 
 /** Columns as wide as their widest value, so that the source can be read, too. */
-function markdownTable(rows: readonly (readonly string[])[]): string {
-  const [head = [], ...body] = padded(rows);
-  const line = (row: readonly string[]) => `| ${row.join(' | ')} |`;
-  return [line(head), line(head.map((cell) => '-'.repeat(cell.length))), ...body.map(line)].join('\n');
-}

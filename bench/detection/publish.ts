@@ -18,13 +18,25 @@ export async function publish(found: Scores): Promise<void> {
   await writeFile(new URL('bench/results/detection.json', project), scoresText(scores));
 }
 
-const begin = '<!-- figures: written by npm run bench:detection -- --docs -->';
-const end = '<!-- end of the figures -->';
+/** What a bench writes of a page: everything between the two markers. */
+export interface Markers {
+  readonly begin: string;
+  readonly end: string;
+}
+
+const ofFigures: Markers = {
+  begin: '<!-- figures: written by npm run bench:detection -- --docs -->',
+  end: '<!-- end of the figures -->',
+};
+
+export function withFigures(page: string, figures: string): string {
+  return withText(page, figures, ofFigures);
+}
 
 /** The page with the text between its two markers replaced. */
-export function withFigures(page: string, figures: string): string {
+export function withText(page: string, text: string, { begin, end }: Markers): string {
   const from = page.indexOf(begin);
   const to = page.indexOf(end);
   if (from < 0 || to < from) throw new Error(`The page needs ${begin} and after it ${end}.`);
-  return `${page.slice(0, from + begin.length)}\n\n${figures}\n\n${page.slice(to)}`;
+  return `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`;
 }

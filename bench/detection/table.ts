@@ -49,6 +49,13 @@ export function padded(rows: readonly (readonly string[])[], others: 'left' | 'r
   );
 }
 
+/** A table of a page. */
+export function markdownTable(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...body] = padded(rows);
+  const line = (row: readonly string[]) => `| ${row.join(' | ')} |`;
+  return [line(head), line(head.map((cell) => '-'.repeat(cell.length))), ...body.map(line)].join('\n');
+}
+
 /** A table for a terminal, a line a row. */
 export function align(rows: readonly (readonly string[])[]): string[] {
   return padded(rows, 'right').map((row) => row.join('  ').trimEnd());
