@@ -1,7 +1,7 @@
 import type { MetricsSource } from '../adapters/metrics/metrics-source.ts';
 import { historyReader } from '../adapters/metrics/read-history.ts';
 import type { Store } from '../adapters/store/store.ts';
-import { learn } from '../domain/detection/learn.ts';
+import { enoughDays, learn } from '../domain/detection/learn.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { WatchState } from '../domain/watch.ts';
@@ -11,8 +11,6 @@ import { within } from './within.ts';
 
 /** A check waits no longer for what a metrics server remembers; a service of which nothing is known learns from its own watch. */
 const patienceMs = 5_000;
-/** With a day of history there is a yesterday for every hour. */
-const enoughDays = 1;
 
 type ServiceWatch = WatchState['services'][number];
 

@@ -58,7 +58,7 @@ const later = 300;
 const cases: readonly Case[] = [
   { trouble: null, onset: 0, views: [sums, buckets, parts, ...histories] },
   { trouble: 'latency ×2', onset: 0, views: [sums, buckets] },
-  { trouble: '3 % of the requests take 10 ×', onset: 0, views: [sums, buckets] },
+  { trouble: '3 % of the requests time out after 5 s', onset: 0, views: [sums, buckets] },
   { trouble: 'an endpoint with 1 % of the traffic fails', onset: 0, views: [sums, parts] },
   { trouble: 'one of ten instances fails for 5 %', onset: 0, views: [sums, parts] },
   { trouble: 'errors ×5', onset: 0, views: [sums, ...histories] },

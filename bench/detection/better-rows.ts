@@ -12,7 +12,7 @@ import { drawModel, minutes, type TrafficModel } from './traffic-model.ts';
 export type Trouble =
   | null
   | 'latency ×2'
-  | '3 % of the requests take 10 ×'
+  | '3 % of the requests time out after 5 s'
   | 'an endpoint with 1 % of the traffic fails'
   | 'one of ten instances fails for 5 %'
   | 'errors ×5';
@@ -74,8 +74,8 @@ function drawRow(random: Random, sample: Sample, model: TrafficModel, { trouble,
   const slowdown = trouble === 'latency ×2' && after ? 2 : 1;
   const log = (model.latencyLog[row] as number) + Math.log(slowdown);
   const below = (boundMs: number) => shareBelow((Math.log(boundMs) - log) / model.latencySigma);
-  const tail = trouble === '3 % of the requests take 10 ×' && after ? 0.03 : 0;
-  const cumulative = bounds.map((bound) => (1 - tail) * below(bound) + tail * below(bound / 10));
+  const tail = trouble === '3 % of the requests time out after 5 s' && after ? 0.03 : 0;
+  const cumulative = bounds.map((bound) => (1 - tail) * below(bound) + tail * (bound >= 5_000 ? 1 : 0));
   return {
     histogram: { boundsMs: bounds, counts: spread(random, sample.requests, sharesOf(cumulative)) },
     parts: [

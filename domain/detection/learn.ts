@@ -7,8 +7,8 @@ import type { Verdict } from './verdict.ts';
 const minuteMs = 60_000;
 /** Less than this many checks says less of a service than one reference does. */
 export const leastChecks = 60;
-/** With a day of history there is a yesterday for every hour. */
-const enoughDays = 1;
+/** With a day of history, but for some gaps, there is a yesterday for every hour. */
+export const enoughDays = 0.9;
 /** A release's first minutes are no habit; nor are the newest ones, which may be the beginning of something. */
 const startMs = 20 * minuteMs;
 const newestMs = 15 * minuteMs;
@@ -50,8 +50,8 @@ export function isTimeToLearn(learner: Learner, deployedAtMs: number, nowMs: num
   return isCalm && !looksWorse(learner.judge);
 }
 
-/** Half as many errors again as usual may be the release: they must not become the usual ones. */
-function looksWorse({ signals: { recent } }: JudgeState): boolean {
+/** More errors than usual, lately or in all of the watch, may be the release: they must not become the usual ones. */
+function looksWorse({ signals: { recent, watched = { errors: 0, usual: 0 } } }: JudgeState): boolean {
   let errors = 0;
   let usual = 0;
   let slower = 0;
@@ -60,7 +60,8 @@ function looksWorse({ signals: { recent } }: JudgeState): boolean {
     usual += check.usualErrors;
     slower += check.slower ?? 0;
   }
-  return errors > 1.5 * usual + 3 || slower > 0;
+  const inAll = watched.errors > 2 * watched.usual + 4 * Math.sqrt(watched.usual);
+  return errors > 1.5 * usual + 3 || slower > 0 || inAll;
 }
 
 /**

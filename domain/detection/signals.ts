@@ -24,6 +24,8 @@ export interface SignalState {
   readonly tail?: readonly (readonly Excursion[])[];
   /** Endpoints and instances whose excursions are under way. */
   readonly parts?: readonly PartExcursion[];
+  /** All errors since the deployment beside the usual ones. */
+  readonly watched?: { readonly errors: number; readonly usual: number };
   /** Today's traffic against the habits', slowly adapting. */
   readonly trafficLevel: number | null;
   /** Until when something outside explains what is seen, minutes since the deployment. */
@@ -121,6 +123,10 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
       habits: habits.parts ?? null,
       dispersion: { fast: habits.errors.dispersion, slow: habits.errors.slowDispersion },
     }),
+    watched: {
+      errors: (state.watched?.errors ?? 0) + minute.errors,
+      usual: (state.watched?.usual ?? 0) + usualErrors,
+    },
     trafficLevel: adapted(level, minute.requests, usualRequests, time.minutes / memoryMinutes),
     heldUntil,
     outside: {

@@ -56,6 +56,8 @@ describe('a service without a day of history', () => {
     expect(isTimeToLearn(learnerAfter(96, worse), deployedAt, minutesAfter(96))).toBe(false);
     const slow = changed(life, (row, at) => (at >= 85 ? { latencyMs: 1.8 * (row.latencyMs ?? 0) } : {}));
     expect(isTimeToLearn(learnerAfter(96, slow), deployedAt, minutesAfter(96))).toBe(false);
+    const quietly = changed(life, (row, at) => (at % 16 === 0 ? { errors: 40 * row.errors + 40 } : {}));
+    expect(isTimeToLearn(learnerAfter(96, quietly), deployedAt, minutesAfter(96))).toBe(false);
     const knowsADay = learnerAfter(96, life, learn(past(1_440), policy));
     expect(isTimeToLearn(knowsADay, deployedAt, minutesAfter(96))).toBe(false);
   });
