@@ -92,6 +92,8 @@ export function judgeErrors(found: Case): Verdict {
 
 /** Of a service that hardly anybody uses a few errors are a large share. */
 const leastOutageErrors = 15;
+/** A service of which one request in a hundred fails anyway has transients of a fifth. */
+const farBeyondUsual = 25;
 /** How long soon after the deployment is, in the judge's minutes. */
 const soon = 15;
 
@@ -117,7 +119,12 @@ function outageOf(
       share: at <= soon ? 0.2 : 0.3,
       checks: 3,
       errors: leastOutageErrors,
-    }) ?? outageIn(evidence, window, usual, { share: 0.2, checks: 5, errors: leastOutageErrors })
+    }) ??
+    outageIn(evidence, window, usual, {
+      share: Math.max(0.2, farBeyondUsual * (usual?.share ?? 0)),
+      checks: 5,
+      errors: leastOutageErrors,
+    })
   );
 }
 

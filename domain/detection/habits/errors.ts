@@ -51,12 +51,8 @@ export function errorHabits(
   const level = unsure * Math.max(1, Math.min(3, (seenLately + 10) / (expectedLately + 10)));
   const dispersion = dispersionOf(history, expectedOf, 5);
   const perHalfHour = (30 * expectedAll) / Math.max(1, history.length);
-  const slowDispersion =
-    dispersion +
-    Math.max(
-      slowSwings * Math.max(0, dispersionOf(history, expectedOf, 30) - dispersion),
-      leastSlowVariance * perHalfHour,
-    );
+  const beyondChance = Math.max(0, dispersionOf(history, expectedOf, 30) - dispersion);
+  const slowDispersion = dispersion + Math.max(slowSwings * beyondChance, leastSlowVariance * perHalfHour);
   const peaks = effects.errors.map(({ ratio, leastRatio }) =>
     peaksOf(history, { ratio, leastRatio, unitMs: effects.errorUnitMs }, excused, (minute) => {
       const expected = expectedOf(minute);
