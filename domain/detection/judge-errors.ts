@@ -80,7 +80,10 @@ export function judgeErrors(found: Case): Verdict {
     return say('breach', since, { sinceMs, chance: path.chance });
   }
   const failing = held ? null : partBreach(found);
-  if (failing !== null) return say('breach', failing.reason, failing);
+  if (failing !== null) {
+    const { clause, sinceMs, chance } = failing;
+    return say('breach', clause, { sinceMs, chance });
+  }
   const { progress, path: nearest } = furthest(signals.errors, paths);
   if (held && current > threshold && sum.errors - usual >= leastExcess) {
     return say('external', `; ${externalSentence(signals.outside.errors)}`);

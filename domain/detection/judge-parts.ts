@@ -5,6 +5,13 @@ import { chanceSentence, durationSentence, neighboursSentence } from './sentence
 import { errorUnitMs } from './units.ts';
 import { shortNumber } from './verdict.ts';
 
+export interface PartBreach {
+  /** What the error rate's sentence goes on with. */
+  readonly clause: string;
+  readonly sinceMs: number;
+  readonly chance: number;
+}
+
 /** One endpoint or one instance fails while the whole looks well; `null`: none does. */
 export function partBreach({
   state: { signals, window },
@@ -12,7 +19,7 @@ export function partBreach({
   policy,
   nowMs,
   deployedAtMs,
-}: Case): { readonly reason: string; readonly sinceMs: number; readonly chance: number } | null {
+}: Case): PartBreach | null {
   if (calibration === null) return null;
   const alarm = alarmingPart(signals.parts ?? [], calibration.partPaths ?? []);
   if (alarm === null) return null;
@@ -21,8 +28,8 @@ export function partBreach({
   const sinceMs = deployedAtMs + (since ?? 0) * errorUnitMs(policy);
   const counts = `${found} of ${requests} requests failed (${percent(found, requests)}, ${percent(expected, requests)} is usual)`;
   const rest = restOf(part, window.regular.at(-1)?.parts ?? []);
-  const reason = `; ${nameOf(part)} alone: ${counts} in ${durationSentence(sinceMs, nowMs, false)}${rest}${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`;
-  return { reason, sinceMs, chance: path.chance };
+  const clause = `; ${nameOf(part)} alone: ${counts} in ${durationSentence(sinceMs, nowMs, false)}${rest}${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`;
+  return { clause, sinceMs, chance: path.chance };
 }
 
 /** Of the errors too many. */

@@ -32,7 +32,7 @@ export interface PartCheck {
 }
 
 /** Only excursions are kept, and only the furthest of them. */
-const mostExcursions = 24;
+const mostExcursions = 12;
 
 /** Takes one check's parts in. An endpoint without a yesterday is not judged; an instance is held against the service. */
 export function advanceParts(

@@ -156,14 +156,16 @@ export function slowRequests(
   };
 }
 
+const seldom = 0.0001;
+
 /** Between two bounds the share falls by a power law. */
 function shareSlower({ boundsMs, slower }: Pick<TailHabits, 'boundsMs' | 'slower'>, limitMs: number): number {
   const above = boundsMs.findIndex((bound) => bound >= limitMs);
   if (above === 0) return 1;
   if (above < 0) return slower.at(-1) ?? 0;
   const [low, high] = [boundsMs[above - 1] as number, boundsMs[above] as number];
-  const [more, less] = [slower[above - 1] ?? 0, slower[above] ?? 0];
-  if (less <= 0) return limitMs >= high ? less : more;
+  // None in a day is not none for ever, and has no logarithm.
+  const [more, less] = [slower[above - 1] ?? 0, slower[above] ?? 0].map((share) => Math.max(seldom, share));
   const part = Math.log(limitMs / low) / Math.log(high / low);
-  return more * (less / more) ** part;
+  return (more as number) * ((less as number) / (more as number)) ** part;
 }

@@ -1,8 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
+import { calibrate, effectSizes } from '../../../../domain/detection/calibration.ts';
+import { learnHabits } from '../../../../domain/detection/habits/habits.ts';
 import { triggerTypes } from '../../../../domain/detection/verdict.ts';
+import type { Histogram } from '../../../../domain/histogram.ts';
+import type { Part } from '../../../../domain/sample.ts';
 import { clockTime } from '../../../../domain/timeline.ts';
-import { aReference, deployedAt, minute } from '../../builders.ts';
+import { aPolicy, aReference, deployedAt, minute } from '../../builders.ts';
 import {
   aService,
   type Change,
@@ -11,6 +15,7 @@ import {
   changed,
   checksOf,
   healthTicks,
+  historyOf,
   judging,
   type Life,
   type Step,
@@ -39,6 +44,43 @@ const during =
     at >= from && at < end ? change(row, at) : {};
 const quiet = new Set<string>();
 
+/** A service of which the source tells more: endpoints, and buckets of latency. */
+interface Detail {
+  readonly parts: readonly Part[];
+  readonly latency: Histogram;
+}
+
+/** `/pay` has one request in two hundred; the 95th percentile is about 320 ms. */
+function detailOf({ payErrors = 0, timeouts = 0 } = {}): Detail {
+  const parts = (['/', '/search', '/pay'] as const).map((name, i): Part => {
+    const requests = [477, 120, 3][i] ?? 0;
+    return { by: 'endpoint', name, requests, errors: [2, 1, payErrors][i] ?? 0 };
+  });
+  const counts = [120, 240, 198, 30, 7, 5, timeouts, 0];
+  return { parts, latency: { boundsMs: [50, 100, 250, 500, 1_000, 2_500, 5_000], counts } };
+}
+
+function aDetailedCase(title: string, detail: Detail, minutes: number): Case {
+  const policy = aPolicy();
+  const usual = detailOf();
+  const history = historyOf(shop).map((check) => ({
+    ...check,
+    parts: usual.parts,
+    histogram: usual.latency,
+  }));
+  const calibration = calibrate(learnHabits(history, effectSizes(policy), label), policy);
+  const checks = checksOf(shop, minutes).map(({ sample, peers }) => ({
+    sample: {
+      ...sample,
+      ...detail,
+      latencyQuantileMs: null,
+      errors: sample.errors + (detail.parts[2]?.errors ?? 0),
+    },
+    peers,
+  }));
+  return { title, steps: judging(checks, { calibration }) };
+}
+
 const cases: Case[] = [
   shopWith('A healthy release', () => ({}), 120),
   shopWith('Ten times the errors from the first minute on', (row) => ({ errors: row.errors * 10 })),
@@ -64,6 +106,8 @@ const cases: Case[] = [
     references: [aReference({ requests: 600 * 1_440, errors: 3 * 1_440 })],
   }),
   shopWith('Nothing to compare with', (row) => ({ errors: row.errors * 8 }), 5, { calibration: null }),
+  aDetailedCase('One endpoint of many fails', detailOf({ payErrors: 2 }), 60),
+  aDetailedCase('Some requests time out', detailOf({ timeouts: 9 }), 60),
   shopWith('Twice as slow', (row) => ({ latencyMs: (row.latencyMs ?? 0) * 2 })),
   shopWith(
     'The neighbours are sick, too',
