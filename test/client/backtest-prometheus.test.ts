@@ -48,7 +48,11 @@ describe('backtest of what Prometheus has', () => {
       `products:\n  shop:\n    services:\n      web:\n        ${target}\n        metrics: { ${metrics} }\n`,
     );
     const options = ['--config', config, '--data', folder];
-    return { folder, run: (...args: string[]) => runCli(['backtest', ...args, ...options]) };
+    return {
+      folder,
+      run: (...args: string[]) => runCli(['backtest', ...args, ...options]),
+      calibrate: (product: string) => runCli(['calibrate', product, ...options]),
+    };
   }
 
   const iso = (atMs: number) => new Date(atMs).toISOString();
@@ -102,6 +106,15 @@ describe('backtest of what Prometheus has', () => {
     expect(found.stdout).not.toContain('shop d1');
     expect(found.stdout).toContain('shop d2, v-d2, measured for 5 h');
     expect(found.stdout).toMatch(/shop d3, v-d3, measured for 3 h\n {2}this policy: minute/);
+  });
+
+  it('is what calibrate goes by, where the store knows less than a day', async () => {
+    aLife();
+    const { calibrate } = await installed();
+    const known = await calibrate('shop');
+    expect(known).toMatchObject({ code: 0, stderr: '' });
+    expect(known.stdout).toMatch(/^web: 1\.\d+ days of history$/m);
+    expect(known.stdout).toMatch(/usual at this hour: [\d.]+ errors\/min, [\d.]+ % of 10\d\d requests\/min/);
   });
 
   it('asks in the steps of the checks, never for more points than are allowed', async () => {
