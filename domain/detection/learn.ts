@@ -50,8 +50,8 @@ export function isTimeToLearn(learner: Learner, deployedAtMs: number, nowMs: num
   return isCalm && !looksWorse(learner.judge);
 }
 
-/** More errors than usual, lately or in all of the watch, may be the release: they must not become the usual ones. */
-function looksWorse({ signals: { recent, watched = { errors: 0, usual: 0 } } }: JudgeState): boolean {
+/** More errors than usual, in the last minutes or hours, may be the release: they must not become the usual ones. */
+function looksWorse({ signals: { recent, lately = { errors: 0, usual: 0 } } }: JudgeState): boolean {
   let errors = 0;
   let usual = 0;
   let slower = 0;
@@ -60,8 +60,8 @@ function looksWorse({ signals: { recent, watched = { errors: 0, usual: 0 } } }: 
     usual += check.usualErrors;
     slower += check.slower ?? 0;
   }
-  const inAll = watched.errors > 2 * watched.usual + 4 * Math.sqrt(watched.usual);
-  return errors > 1.5 * usual + 3 || slower > 0 || inAll;
+  const forHours = lately.errors > 1.5 * lately.usual + 2.5 * Math.sqrt(lately.usual) + 2;
+  return errors > 1.5 * usual + 3 || slower > 0 || forHours;
 }
 
 /**

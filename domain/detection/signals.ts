@@ -24,8 +24,8 @@ export interface SignalState {
   readonly tail?: readonly (readonly Excursion[])[];
   /** Endpoints and instances whose excursions are under way. */
   readonly parts?: readonly PartExcursion[];
-  /** All errors since the deployment beside the usual ones. */
-  readonly watched?: { readonly errors: number; readonly usual: number };
+  /** Errors of the last hours beside the usual ones, older ones fading. */
+  readonly lately?: { readonly errors: number; readonly usual: number };
   /** Today's traffic against the habits', slowly adapting. */
   readonly trafficLevel: number | null;
   /** Until when something outside explains what is seen, minutes since the deployment. */
@@ -123,10 +123,7 @@ export function advanceSignals(state: SignalState, minute: Minute, context: Sign
       habits: habits.parts ?? null,
       dispersion: { fast: habits.errors.dispersion, slow: habits.errors.slowDispersion },
     }),
-    watched: {
-      errors: (state.watched?.errors ?? 0) + minute.errors,
-      usual: (state.watched?.usual ?? 0) + usualErrors,
-    },
+    lately: fading(state.lately, { errors: minute.errors, usual: usualErrors }, time.minutes),
     trafficLevel: adapted(level, minute.requests, usualRequests, time.minutes / memoryMinutes),
     heldUntil,
     outside: {
@@ -237,6 +234,18 @@ function advanceTail(
       return advanceUnlessHeld(excursion, path, step, held);
     });
   });
+}
+
+/** So many minutes weigh about as much as all before them. */
+const latelyMinutes = 120;
+
+function fading(
+  before: SignalState['lately'],
+  { errors, usual }: NonNullable<SignalState['lately']>,
+  minutes: number,
+): NonNullable<SignalState['lately']> {
+  const left = Math.exp(-minutes / latelyMinutes);
+  return { errors: left * (before?.errors ?? 0) + errors, usual: left * (before?.usual ?? 0) + usual };
 }
 
 /** Today's traffic becomes the usual one. */
