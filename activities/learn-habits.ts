@@ -47,7 +47,8 @@ export async function pastFromStore(
   const minutes = samples
     .filter((sample) => sample.durationMs > 0)
     .map((sample) => minuteOf(sample, policy, peers(sample.atMs, sample.durationMs)));
-  return { minutes, starts: await startsIn(store, learning, ranges), label: learning.label };
+  const starts = await startsIn(store, learning, ranges);
+  return { minutes, starts, label: learning.label, fromMs: learning.untilMs };
 }
 
 /** With what the watch itself has measured by now; see {@link isTimeToLearn}. */
@@ -64,7 +65,9 @@ export async function learnAgainFromStore(
   );
   const own = minutes.filter(({ atMs }) => atMs > watch.deployedAtMs);
   const before = minutes.filter(({ atMs }) => atMs <= watch.deployedAtMs);
-  return learnAgain({ ...past, minutes: before }, own, known, watch);
+  // Nobody knows yet how the start of this deployment ends.
+  const starts = past.starts.filter((startMs) => startMs < watch.deployedAtMs);
+  return learnAgain({ ...past, starts, minutes: before }, own, known, watch);
 }
 
 export interface TimeRange {

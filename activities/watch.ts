@@ -2,7 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Tick } from '../adapters/store/watches.ts';
 import { type Edge, ownConditions, type Reported } from '../domain/conditions.ts';
 import type { DeploymentOrigin, ServiceRelease } from '../domain/deployment.ts';
-import { isTimeToLearn } from '../domain/detection/learn.ts';
+import { isTimeToLearn, withNewHabits } from '../domain/detection/learn.ts';
 import type { Trigger } from '../domain/detection/verdict.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
 import { activePause } from '../domain/product-row.ts';
@@ -55,6 +55,8 @@ export type WatchResult =
     };
 
 const storePatienceMs = 2_000;
+/** The first check reads days of history, once. */
+const openingPatienceMs = 10_000;
 
 export function createWatchActivities(dependencies: Dependencies) {
   return {
@@ -137,7 +139,7 @@ async function attempt(
   };
 }
 
-/** A service without a day of history learns from its own watch. What cannot be learned now is learned at the next check. */
+/** A service without a day of history learns from its own watch. What cannot be learned now is learned in an hour. */
 async function goOnLearning(
   { store, clock }: Dependencies,
   { key, deployedAtMs }: WatchInput,
@@ -151,12 +153,16 @@ async function goOnLearning(
     const label = service.calibration?.habits.label ?? 'the hours before';
     const learning = { ...key, service: service.service, label, neighbours };
     const calibration = await learnAgainFromStore(store, learning, service.calibration, watch);
-    return { ...service, calibration, learnedAtMs: nowMs };
+    return { ...service, judge: withNewHabits(service.judge), calibration, learnedAtMs: nowMs };
   });
   try {
     return { ...state, services: await within(storePatienceMs, 'the store', () => Promise.all(services)) };
   } catch {
-    return state;
+    // Not at each check again: it is the store's patience that ends.
+    const tried = state.services.map((service) =>
+      isTimeToLearn(service, deployedAtMs, nowMs) ? { ...service, learnedAtMs: nowMs } : service,
+    );
+    return { ...state, services: tried };
   }
 }
 
@@ -174,13 +180,19 @@ async function loadState(
   setup: ProductSetup,
 ): Promise<Known | Error> {
   try {
+    const stored = await within(storePatienceMs, 'the store', () =>
+      dependencies.store.watches.read(input.key),
+    );
+    const opening = { ...input, neighbours: setup.neighbours ?? [] };
+    const state =
+      stored ??
+      (await within(openingPatienceMs, 'the store', () =>
+        openWatch(dependencies.store, opening, setup.policy),
+      ));
     return await within(storePatienceMs, 'the store', async () => {
       const row = await dependencies.store.products.read(input.key);
       const nowMs = await dependencies.clock.now();
       const pause = activePause(row, nowMs);
-      const state =
-        (await dependencies.store.watches.read(input.key)) ??
-        (await openWatch(dependencies.store, { ...input, neighbours: setup.neighbours ?? [] }, setup.policy));
       return {
         state,
         obstacle: obstacle(input, setup, pause?.by ?? null),

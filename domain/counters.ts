@@ -207,12 +207,16 @@ function endpointIncreases(
   share: number,
 ): Part[] {
   const before = was?.endpoints ?? {};
+  // They were not told apart until now: all that they ever counted is no news.
+  const isFirst = was !== null && was.endpoints === undefined;
   // Where there are more of them than are kept, one that was not kept is no new one.
   const all = Object.keys(before).length < mostEndpoints;
   return Object.entries(now.endpoints ?? {}).map(([name, { requests, errors }]): Part => {
     const earlier = Object.hasOwn(before, name) ? (before[name] ?? null) : null;
     const from: Origin =
-      earlier === null && !all && origin.kind === 'previous' ? { ...origin, kind: 'base' } : origin;
+      earlier === null && (!all || isFirst) && origin.kind === 'previous'
+        ? { ...origin, kind: 'base' }
+        : origin;
     const count = (then: CounterReading | null, value: CounterReading) =>
       scaled(increase(from, then, value), share) ?? 0;
     return {

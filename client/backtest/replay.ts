@@ -2,7 +2,13 @@ import type { Tick } from '../../adapters/store/watches.ts';
 import { addToTotals, asReference, noTotals } from '../../domain/baseline.ts';
 import type { Minute, PeerMinute } from '../../domain/detection/habits/habits.ts';
 import { forgetGap, type JudgeContext, judge, newJudgeState } from '../../domain/detection/judge.ts';
-import { isTimeToLearn, type Learner, learnAgain, type Past } from '../../domain/detection/learn.ts';
+import {
+  isTimeToLearn,
+  type Learner,
+  learnAgain,
+  type Past,
+  withNewHabits,
+} from '../../domain/detection/learn.ts';
 import { minuteOf } from '../../domain/detection/minute.ts';
 import type { Reference } from '../../domain/detection/reference.ts';
 import { shortDuration, type TriggerType, type Verdict } from '../../domain/detection/verdict.ts';
@@ -66,7 +72,7 @@ export function* replay(checks: Iterable<Check>, context: ReplayContext): Genera
     if (sample.regular && isTimeToLearn(learner, deployedAtMs, sample.atMs)) {
       const watch = { policy, deployedAtMs, nowMs: sample.atMs };
       const calibration = learnAgain(past, own, learner.calibration, watch);
-      learner = { ...learner, calibration, learnedAtMs: sample.atMs };
+      learner = { ...learner, judge: withNewHabits(learner.judge), calibration, learnedAtMs: sample.atMs };
     }
     const judged = judge(learner.judge, counted ? sample : { ...sample, regular: false }, peers, {
       policy,

@@ -103,7 +103,12 @@ export function advanceUnlessHeld(
     before ?? noExcursion,
     path,
     held
-      ? { ...taken, evidence: Math.min(0, step.evidence), found: Math.min(step.found, step.expected) }
+      ? {
+          ...taken,
+          evidence: Math.min(0, step.evidence),
+          found: Math.min(step.found, step.expected),
+          requests: 0,
+        }
       : taken,
   );
 }

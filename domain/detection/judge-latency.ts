@@ -1,13 +1,11 @@
 import { quantileMs } from '../histogram.ts';
 import { latencyQuantile } from '../policy.ts';
-import { effectSizes } from './calibration.ts';
 import { alarming, furthest } from './excursion.ts';
-import { slowRequests, tailLooks } from './habits/tail.ts';
 import { latencyWarmUp } from './habits/warm-up.ts';
 import type { Case } from './judge.ts';
 import { seasonAt } from './season.ts';
 import { chanceSentence, durationSentence, externalSentence, neighboursSentence } from './sentences.ts';
-import { stillSlow } from './signals.ts';
+import { slowIn, stillSlow } from './signals.ts';
 import { latencyUnitMs } from './units.ts';
 import { shortNumber, type Verdict } from './verdict.ts';
 import { type RegularSample, samplesWithin, total } from './window/evidence.ts';
@@ -74,22 +72,16 @@ function slowBreach({ state: { signals, window }, calibration, policy, nowMs, de
   readonly reason: string;
   readonly since: { readonly sinceMs: number; readonly chance: number };
 } | null {
-  const { tail, latency } = calibration?.habits ?? {};
-  if (calibration === null || tail == null || latency == null) return null;
-  const looks = tailLooks(effectSizes(policy));
-  for (const [i, look] of looks.entries()) {
+  const newest = window.regular.at(-1);
+  if (calibration === null || newest === undefined) return null;
+  const check = { ...newest, histogram: newest.latency };
+  for (const [i, now] of slowIn(check, { policy, calibration, deployedAtMs }).entries()) {
     const paths = calibration.tailPaths?.[i] ?? [];
     const excursions = signals.tail?.[i] ?? [];
     const which = alarming(excursions, paths, { excess: leastSlow });
     const path = paths[which];
     const excursion = excursions[which];
-    const newest = window.regular.at(-1);
-    if (path === undefined || excursion === undefined || newest === undefined) continue;
-    const now = slowRequests(
-      tail,
-      { histogram: newest.latency, requests: newest.requests },
-      { look, usualMs: Math.exp(seasonAt(latency.level, nowMs) + latency.shift), slowdown: 1 },
-    );
+    if (path === undefined || excursion === undefined) continue;
     // Over by now.
     if (now === null || now.found < Math.max(1, now.usual)) continue;
     const sinceMs = deployedAtMs + (excursion.since ?? 0) * latencyUnitMs(policy);

@@ -26,7 +26,7 @@ export function partBreach({
   const { part, path } = alarm;
   const { found, expected, requests, since } = part.excursion;
   const sinceMs = deployedAtMs + (since ?? 0) * errorUnitMs(policy);
-  const counts = `${found} of ${requests} requests failed (${percent(found, requests)}, ${percent(expected, requests)} is usual)`;
+  const counts = `${Math.round(found)} of ${requests} requests failed (${percent(found, requests)}, ${percent(expected, requests)} is usual)`;
   const rest = restOf(part, window.regular.at(-1)?.parts ?? []);
   const clause = `; ${nameOf(part)} alone: ${counts} in ${durationSentence(sinceMs, nowMs, false)}${rest}${neighboursSentence(signals.recent)}; ${chanceSentence(path, calibration.habits)}`;
   return { clause, sinceMs, chance: path.chance };
@@ -41,7 +41,7 @@ export function mostlyIn(parts: readonly PartExcursion[], excess: number): strin
   const worst = parts.toSorted((a, b) => excessOf(b) - excessOf(a))[0];
   if (worst === undefined || excessOf(worst) < most * excess) return '';
   const { found, requests } = worst.excursion;
-  return `; mostly in ${nameOf(worst)}: ${found} of ${requests} requests (${percent(found, requests)})`;
+  return `; mostly in ${nameOf(worst)}: ${Math.round(found)} of ${requests} requests (${percent(found, requests)})`;
 }
 
 function nameOf({ by, name }: Pick<Part, 'by' | 'name'>): string {

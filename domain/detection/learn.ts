@@ -21,12 +21,14 @@ export interface Past {
   readonly starts: readonly number[];
   /** How sentences call it. */
   readonly label: string;
+  /** When the watch begins that it is learned for, milliseconds since the epoch; absent: with the newest minute. */
+  readonly fromMs?: number;
 }
 
 /** `null`: too little. */
-export function learn({ minutes, starts, label }: Past, policy: Policy): Calibration | null {
+export function learn({ minutes, starts, label, fromMs }: Past, policy: Policy): Calibration | null {
   if (minutes.length < leastChecks || minutes.every(({ requests }) => requests === 0)) return null;
-  return calibrate(learnHabits(minutes, effectSizes(policy), label, starts), policy);
+  return calibrate(learnHabits(minutes, effectSizes(policy), label, starts, fromMs), policy);
 }
 
 /** A service under watch that may go on learning. */
@@ -64,6 +66,11 @@ function looksWorse({ signals: { recent, lately = { errors: 0, usual: 0 } } }: J
   return errors > 1.5 * usual + 3 || slower > 0 || forHours;
 }
 
+/** With new habits today's traffic is measured anew: their scale is another. */
+export function withNewHabits(judge: JudgeState): JudgeState {
+  return { ...judge, signals: { ...judge.signals, trafficLevel: null } };
+}
+
 /**
  * What was known, and the watch's own minutes: hours that nobody had seen are seen now. Memory, connection errors and health
  * checks stay as they were before the deployment: a leak is slow enough to be learned.
@@ -80,8 +87,10 @@ export function learnAgain(
 ): Calibration | null {
   const settled = own.filter(({ atMs }) => atMs > deployedAtMs + startMs && atMs <= nowMs - newestMs);
   const label = known === null ? 'the hours before' : past.label;
-  const learned = learn({ ...past, label, minutes: [...past.minutes, ...settled] }, policy);
-  if (learned === null) return known;
+  const minutes = [...past.minutes, ...settled];
+  const learned = learn({ ...past, label, minutes, fromMs: nowMs }, policy);
+  // A metrics source may have told more than the store knows.
+  if (learned === null || learned.habits.days <= (known?.habits.days ?? 0)) return known;
   const { memory = null, dbErrors = null, failedHealthChecks = 0 } = known?.habits ?? {};
   return { ...learned, habits: { ...learned.habits, memory, dbErrors, failedHealthChecks } };
 }

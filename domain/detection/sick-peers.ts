@@ -15,7 +15,7 @@ export function beside(minute: Minute, habits: PeerHabits | null): PeerCheck | n
   const atMs = minute.atMs - minute.durationMs / 2;
   const usual = requests * seasonAt(habits.errors.share, atMs) * habits.errors.level;
   const { latency } = habits;
-  if (latency === null || latencyMs === null) return { errors, usual, slower: null };
+  if (latency === null || latencyMs === null || latencyMs <= 0) return { errors, usual, slower: null };
   const variance = latency.sampling / Math.max(1, requests) + latency.drift;
   const by = Math.log(latencyMs) - seasonAt(latency.level, atMs) - latency.shift;
   return { errors, usual, slower: { by, variance } };

@@ -4,7 +4,7 @@ import { advanceUnlessHeld, type Excursion, noExcursion } from './excursion.ts';
 import { errorEvidence } from './habits/errors.ts';
 import type { Habits, Minute } from './habits/habits.ts';
 import { latencyEvidence } from './habits/latency.ts';
-import { slowEvidence, slowRequests, tailLooks } from './habits/tail.ts';
+import { type SlowCount, slowEvidence, slowRequests, tailLooks } from './habits/tail.ts';
 import { errorWarmUp, startSlowdown } from './habits/warm-up.ts';
 import { type MemoryState, newMemoryState, rememberMemory } from './memory-trend.ts';
 import { advanceParts, type PartExcursion } from './part-signals.ts';
@@ -154,7 +154,10 @@ interface CheckTime {
   readonly warmUps: number;
 }
 
-function timeOf({ atMs, durationMs }: Minute, { policy, deployedAtMs }: SignalContext): CheckTime {
+function timeOf(
+  { atMs, durationMs }: Pick<Minute, 'atMs' | 'durationMs'>,
+  { policy, deployedAtMs }: SignalContext,
+): CheckTime {
   const unitMs = errorUnitMs(policy);
   const slowUnitMs = latencyUnitMs(policy);
   const middleMs = atMs - durationMs / 2;
@@ -210,30 +213,39 @@ function advanceTail(
   before: readonly (readonly Excursion[])[],
   minute: Minute,
   held: boolean,
-  { middleMs, warmUps, slowMinutes, slowAt }: CheckTime,
-  { calibration: { habits, tailPaths = [] }, policy }: SignalContext,
+  { slowMinutes, slowAt }: CheckTime,
+  context: SignalContext,
 ): Excursion[][] {
-  const { tail, latency } = habits;
-  if (tail == null || latency === null) return [];
-  return tailLooks(effectSizes(policy)).map((look, i) => {
-    const paths = tailPaths[i] ?? [];
-    const slow = slowRequests(tail, minute, {
-      look,
-      usualMs: Math.exp(seasonAt(latency.level, middleMs) + latency.shift) * unseenAt(habits, middleMs),
-      slowdown: startSlowdown(warmUps, habits.warmUp),
-    });
-    return paths.map((path, j) => {
+  const { habits, tailPaths = [] } = context.calibration;
+  return slowIn(minute, context).map((slow, i) =>
+    (tailPaths[i] ?? []).map((path, j) => {
       const excursion = before[i]?.[j] ?? noExcursion;
       if (slow === null) return excursion;
       const step = {
-        ...slowEvidence(slow, tail.dispersion),
+        ...slowEvidence(slow, habits.tail?.dispersion ?? 1),
         requests: minute.requests,
         minutes: slowMinutes,
         at: slowAt,
       };
       return advanceUnlessHeld(excursion, path, step, held);
-    });
-  });
+    }),
+  );
+}
+
+/** What each look counts in a check, by what may be slow at this hour and so soon after the deployment. */
+export function slowIn(
+  minute: Pick<Minute, 'atMs' | 'durationMs' | 'requests' | 'histogram'>,
+  context: SignalContext,
+): (SlowCount | null)[] {
+  const { habits } = context.calibration;
+  const { tail, latency } = habits;
+  if (tail == null || latency === null) return [];
+  const { middleMs, warmUps } = timeOf(minute, context);
+  const usualMs = Math.exp(seasonAt(latency.level, middleMs) + latency.shift) * unseenAt(habits, middleMs);
+  const slowdown = startSlowdown(warmUps, habits.warmUp);
+  return tailLooks(effectSizes(context.policy)).map((look) =>
+    slowRequests(tail, minute, { look, usualMs, slowdown }),
+  );
 }
 
 /** So many minutes weigh about as much as all before them. */

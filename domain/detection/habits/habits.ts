@@ -112,19 +112,24 @@ export interface EffectSizes {
 
 const minuteMs = 60_000;
 const lastingReferenceMs = 12 * 3_600_000;
+const longAgoMs = 2 * 3_600_000;
 const lastDaysMs = 3.5 * 24 * 3_600_000;
 /**
  * Learns from the minutes before a deployment, oldest first. Excursions are counted with the judge's own CUSUM, so that what
  * the judge would have seen yesterday is what it expects of today.
+ * @param starts when earlier deployments were made, milliseconds since the epoch
+ * @param fromMs when the watch begins that they are for; the newest minute by default
  */
 export function learnHabits(
   history: readonly Minute[],
   effects: EffectSizes,
   label: string,
   starts: readonly number[] = [],
+  fromMs?: number,
 ): Habits {
   const observed = history.filter((minute) => minute.durationMs > 0);
   const untilMs = observed.at(-1)?.atMs ?? 0;
+  const watchedFromMs = fromMs ?? untilMs;
   // What is held against a limit, and not against an hour of the week, is asked of the last days.
   const lately = observed.filter(({ atMs }) => atMs > untilMs - lastDaysMs);
   const units = observed.reduce((sum, minute) => sum + minute.durationMs, 0) / effects.errorUnitMs;
@@ -138,15 +143,16 @@ export function learnHabits(
     days: units / 1440,
     label,
     ...unseenHours(observed.map(({ atMs, durationMs }) => atMs - durationMs / 2)),
-    ...ahead({ errors, latency }, untilMs),
+    ...ahead({ errors, latency }, watchedFromMs),
     tail: tailHabits(settled, latency, effects, excused),
     parts: partHabits(settled, errors, effects, excused),
-    traffic: dayAhead(traffic, untilMs),
-    trafficLevel: levelOf(observed.slice(-60), traffic),
+    traffic: dayAhead(traffic, watchedFromMs),
+    // What was measured long ago says nothing of today's traffic.
+    trafficLevel: watchedFromMs - untilMs > longAgoMs ? 1 : levelOf(observed.slice(-60), traffic),
     memory: memoryHabits(lately),
     dbErrors: dbHabits(lately),
     failedHealthChecks: healthHabits(lately),
-    peers: peers === null ? null : ahead(peers, untilMs),
+    peers: peers === null ? null : ahead(peers, watchedFromMs),
     warmUp: learnWarmUp(observed, starts, effects.warmUpMs, {
       errors: (minute) => minute.requests * seasonAt(errors.share, minute.atMs - minute.durationMs / 2),
       latencyMs: (minute) =>
@@ -229,7 +235,9 @@ export function habitsOfReference(
   },
   seenAtMs: number,
 ): Habits {
-  const { label, requests, errors, durationMs, latencyMs } = reference;
+  const { label, requests, errors, durationMs } = reference;
+  // A histogram without a bound says 0 of every percentile.
+  const latencyMs = reference.latencyMs === null || reference.latencyMs <= 0 ? null : reference.latencyMs;
   // Little evidence, wide bounds: five lucky minutes without an error are no rate of zero, and two of them may follow.
   const share = Math.max(leastShare, (errors + 1.2 * Math.sqrt(errors) + 2) / Math.max(1, requests));
   const minutes = Math.max(1, durationMs / minuteMs);

@@ -17,7 +17,7 @@ export interface PartHabits {
 }
 
 /** The largest endpoints, and as many instances, are judged and learned from. */
-const mostOfAKind = 16;
+export const mostOfAKind = 16;
 export const mostParts = 2 * mostOfAKind;
 /** So many errors at the service's own share stand beside a part's own. */
 const shrinkErrors = 4;
@@ -35,17 +35,16 @@ export function partHabits(
 ): PartHabits | null {
   const largest = largestParts(history);
   if (largest.length === 0) return null;
-  const endpoints: Record<string, number> = {};
+  const endpoints: [name: string, times: number][] = [];
   let widest = dispersion;
   const peaks: number[] = [];
-  for (const part of largest) {
-    const minutes = minutesOf(part, history);
+  for (const { part, minutes } of largest) {
     const usual = minutes.map(
       (minute) => minute.requests * seasonAt(share, minute.atMs - minute.durationMs / 2),
     );
     const errors = minutes.map((minute, i) => Math.min(minute.errors, 3 * (usual[i] ?? 0) + 3));
     const times = part.by === 'instance' ? 1 : (sum(errors) + shrinkErrors) / (sum(usual) + shrinkErrors);
-    if (part.by === 'endpoint') endpoints[part.name] = times;
+    if (part.by === 'endpoint') endpoints.push([part.name, times]);
     const expectedOf = (minute: Minute) =>
       Math.max(
         minute.requests * leastShare,
@@ -64,35 +63,27 @@ export function partHabits(
       );
   }
   return {
-    endpoints,
+    endpoints: Object.fromEntries(endpoints),
     dispersion: widest,
     slowDispersion: Math.max(widest, slowDispersion),
     peaks: peaks.toSorted((a, b) => b - a).slice(0, 40),
   };
 }
 
-function largestParts(history: readonly Minute[]): Part[] {
-  const sums = new Map<string, Part>();
-  for (const part of history.flatMap(({ parts = [] }) => parts)) {
-    const { requests, errors } = sums.get(partKey(part)) ?? { requests: 0, errors: 0 };
-    sums.set(partKey(part), { ...part, requests: requests + part.requests, errors: errors + part.errors });
+/** The largest parts with their minutes: the service's, with the part's own counts. */
+function largestParts(history: readonly Minute[]): { readonly part: Part; readonly minutes: Minute[] }[] {
+  const found = new Map<string, { part: Part; requests: number; minutes: Minute[] }>();
+  for (const minute of history) {
+    for (const part of minute.parts ?? []) {
+      const key = partKey(part);
+      const entry = found.get(key) ?? { part, requests: 0, minutes: [] };
+      if (entry.minutes.length === 0) found.set(key, entry);
+      entry.requests += part.requests;
+      entry.minutes.push({ ...minute, requests: part.requests, errors: part.errors });
+    }
   }
-  return largestOf([...sums.values()]);
-}
-
-/** Of each kind. */
-export function largestOf(parts: readonly Part[]): Part[] {
-  const sorted = parts.toSorted((a, b) => b.requests - a.requests);
+  const sorted = [...found.values()].toSorted((a, b) => b.requests - a.requests);
   return (['endpoint', 'instance'] as const).flatMap((kind) =>
-    sorted.filter(({ by }) => by === kind).slice(0, mostOfAKind),
+    sorted.filter(({ part }) => part.by === kind).slice(0, mostOfAKind),
   );
-}
-
-/** The service's minutes with the part's counts. */
-function minutesOf(part: Part, history: readonly Minute[]): Minute[] {
-  const key = partKey(part);
-  return history.flatMap((minute) => {
-    const own = minute.parts?.find((candidate) => partKey(candidate) === key);
-    return own === undefined ? [] : [{ ...minute, requests: own.requests, errors: own.errors }];
-  });
 }

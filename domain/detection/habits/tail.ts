@@ -145,6 +145,7 @@ export function slowRequests(
       leastSlowShare,
       Math.min(1, shareSlower(habits, limitMs / ((usualMs / habits.usualMs) * times)) * habits.level),
     );
+  if (!Number.isFinite(habits.level)) return null;
   const expected = shareWhen(isScaled ? Math.max(look.multiplier, slowdown) : slowdown);
   const worse = isScaled ? shareWhen(noticeable * Math.max(look.multiplier, slowdown)) : 10 * expected;
   return {
@@ -166,6 +167,8 @@ function shareSlower({ boundsMs, slower }: Pick<TailHabits, 'boundsMs' | 'slower
   const [low, high] = [boundsMs[above - 1] as number, boundsMs[above] as number];
   // None in a day is not none for ever, and has no logarithm.
   const [more, less] = [slower[above - 1] ?? 0, slower[above] ?? 0].map((share) => Math.max(seldom, share));
-  const part = Math.log(limitMs / low) / Math.log(high / low);
+  // A first bucket that begins at 0 has no logarithm.
+  const part =
+    low > 0 ? Math.log(limitMs / low) / Math.log(high / low) : (limitMs - low) / Math.max(high - low, 1e-9);
   return (more as number) * ((less as number) / (more as number)) ** part;
 }

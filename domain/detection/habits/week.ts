@@ -58,12 +58,15 @@ const shrinkCounts = 20;
 export function weeklyLevel(daily: Season, history: readonly Minute[], logs: readonly number[]): Season {
   if (!spansWeek(history)) return daily;
   const differences: number[][] = Array.from({ length: weekDays }, () => []);
+  const observedMs = new Float64Array(weekDays);
   history.forEach((minute, i) => {
     const middleMs = minute.atMs - minute.durationMs / 2;
-    differences[weekdayOf(middleMs)]?.push((logs[i] ?? 0) - seasonAt(daily, middleMs));
+    const day = weekdayOf(middleMs);
+    differences[day]?.push((logs[i] ?? 0) - seasonAt(daily, middleMs));
+    observedMs[day] = (observedMs[day] ?? 0) + minute.durationMs;
   });
-  const shifts = differences.map((found) =>
-    found.length < (leastDays * dayMs) / 60_000 ? 0 : believed * median(found),
+  const shifts = differences.map((found, day) =>
+    (observedMs[day] ?? 0) < leastDays * dayMs ? 0 : believed * median(found),
   );
   return shifts.flatMap((shift) => wholeDay(daily).map((value) => value + shift));
 }
