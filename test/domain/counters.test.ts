@@ -139,3 +139,54 @@ describe('counts between two readings', () => {
     expect(countsBetween(previous, current)).toMatchObject({ cpuPercent: 20, memoryPercent: 91 });
   });
 });
+
+describe('parts between two readings', () => {
+  const endpoint = (requests: number, errors = 0) => ({
+    requests: { value: requests, series: 2 },
+    errors: { value: errors, series: 1 },
+  });
+
+  it('are the endpoints added up over the instances, and the instances where there are several', () => {
+    const previous = at(0, {
+      a: { requestCount: 100, endpoints: { '/': endpoint(80), '/pay': endpoint(20, 1) } },
+      b: { requestCount: 50, endpoints: { '/': endpoint(50) } },
+    });
+    const current = at(1, {
+      a: { requestCount: 160, errorCount: 4, endpoints: { '/': endpoint(130), '/pay': endpoint(30, 5) } },
+      b: { requestCount: 70, endpoints: { '/': endpoint(65), '/pay': endpoint(5) } },
+    });
+    expect(countsBetween(previous, current).parts).toEqual([
+      { by: 'endpoint', name: '/', requests: 65, errors: 0 },
+      { by: 'endpoint', name: '/pay', requests: 15, errors: 4 },
+      { by: 'instance', name: 'a', requests: 60, errors: 4 },
+      { by: 'instance', name: 'b', requests: 20, errors: 0 },
+    ]);
+  });
+
+  it('are absent of one instance without such a label', () => {
+    const counts = countsBetween(at(0, { a: { requestCount: 100 } }), at(1, { a: { requestCount: 160 } }));
+    expect(counts.parts).toBeUndefined();
+  });
+
+  it('begin with the reading that first tells them apart: a life is not a minute', () => {
+    const previous = at(0, { a: { requestCount: 1_000_000 } });
+    const endpoints = { '/': endpoint(900_000, 5_000), '/pay': endpoint(100_100, 50) };
+    const counts = countsBetween(previous, at(1, { a: { requestCount: 1_000_100, endpoints } }));
+    expect(counts.parts?.map(({ requests, errors }) => [requests, errors])).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
+  it('count a new endpoint from zero, but not one of more than are kept', () => {
+    const many = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`/${i}`, endpoint(1_000)]));
+    const increaseOf = (before: number) => {
+      const previous = at(0, { a: { endpoints: many(before) } });
+      const now = at(1, { a: { endpoints: { ...many(before - 1), '/new': endpoint(700, 9) } } });
+      return countsBetween(previous, now).parts?.find(({ name }) => name === '/new');
+    };
+    expect(increaseOf(3)).toMatchObject({ requests: 700, errors: 9 });
+    expect(increaseOf(20)).toMatchObject({ requests: 0, errors: 0 });
+  });
+});

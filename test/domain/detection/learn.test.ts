@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { isTimeToLearn, type Learner, learn, learnAgain } from '../../../domain/detection/learn.ts';
+import {
+  isTimeToLearn,
+  type Learner,
+  learn,
+  learnAgain,
+  withNewHabits,
+} from '../../../domain/detection/learn.ts';
 import { aPolicy, deployedAt, hour, minute } from '../builders.ts';
 import { aService, changed, historyOf, judged, type Life, minuteOf } from './streams.ts';
 
@@ -79,6 +85,18 @@ describe('a service without a day of history', () => {
     const again = learnAgain(past(120), own(leaking, 360), known, watch);
     expect(again?.habits.memory).toEqual(known?.habits.memory);
     expect(learnAgain(past(0), own(leaking, 360), null, watch)?.habits.memory).toBeNull();
+  });
+
+  it('keeps what a metrics source told of more than the store knows', () => {
+    const told = learn(past(1_200), policy);
+    const watch = { policy, deployedAtMs: deployedAt, nowMs: deployedAt + 2 * hour };
+    expect(learnAgain(past(0), own(life, 120), told, watch)).toBe(told);
+  });
+
+  it('measures the traffic anew with new habits: their scale is another', () => {
+    const { judge } = learnerAfter(96, life);
+    expect(judge.signals.trafficLevel).not.toBeNull();
+    expect(withNewHabits(judge).signals.trafficLevel).toBeNull();
   });
 
   it('keeps what it knew where nothing more can be learned', () => {

@@ -126,3 +126,25 @@ describe('the judge of parts', () => {
     expect(kept.at(-1)?.parts).toHaveLength(13);
   });
 });
+
+describe('one of forty instances', () => {
+  /** Fifteen requests each, and one fails for half of them. */
+  const forty = (at: number): Part[] => {
+    const random = seeded(91_000 + at);
+    return Array.from({ length: 40 }, (_, i): Part => {
+      const requests = poisson(random, 15);
+      const share = i === 7 ? 0.5 : 0.004;
+      return { by: 'instance', name: `shop-${i}`, requests, errors: poisson(random, requests * share) };
+    });
+  };
+
+  it('stays in sight, also while it does not answer for a moment', () => {
+    const checks = checksOf(calm, 60).map(({ sample, peers }, at) => {
+      const parts = forty(at).filter(({ name }) => at !== 4 || name !== 'shop-7');
+      return { peers, sample: { ...sample, parts } };
+    });
+    const breach = breachOf(checks);
+    expect(breach?.at).toBeLessThanOrEqual(15);
+    expect(breach?.verdict.reason).toContain('instance shop-7 alone: ');
+  });
+});

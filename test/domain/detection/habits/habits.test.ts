@@ -239,6 +239,10 @@ describe('a reference alone', () => {
     expect(empty.errors.share[0]).toBeGreaterThan(1);
   });
 
+  it('knows no latency of 0, which a histogram without a bound says', () => {
+    expect(habitsOfReference({ ...reference, latencyMs: 0 }, deployedAt).latency).toBeNull();
+  });
+
   it('says less of hours that are far from it, unless it is a day', () => {
     const { unseen = [1] } = habitsOfReference(reference, deployedAt);
     expect(seasonAt(unseen, deployedAt)).toBe(1);

@@ -106,3 +106,19 @@ describe('the performance trigger with buckets', () => {
     expect(breachWith(600, () => usualShares, 600)).toBeNull();
   });
 });
+
+describe('buckets that begin at 0', () => {
+  it('are counted as others are: what was usual stays so', () => {
+    const fromZero = { boundsMs: [0, 5, 10, 25, 50], counts: [0, 580, 8, 3, 9, 0] };
+    const check = (at: number) => {
+      const sample = sampleAt(at, 600, usualShares);
+      return { ...sample, requests: 600, latency: fromZero };
+    };
+    const history = Array.from({ length: 1_440 }, (_, i) => minuteOf(check(i - 1_440), policy, null));
+    const calibration = calibrate(learnHabits(history, effects, 'v2.4.0 at this hour'), policy);
+    expect(Number.isFinite(calibration.habits.tail?.level)).toBe(true);
+    const stored = JSON.parse(JSON.stringify(calibration)) as typeof calibration;
+    const checks = Array.from({ length: 60 }, (_, at): Check => ({ sample: check(at), peers: null }));
+    expect(firstBreach(judging(checks, { calibration: stored }), 'performance')).toBeNull();
+  });
+});

@@ -47,6 +47,13 @@ describe('a weekday that is unlike the days before', () => {
     expect(Math.exp(seasonAt(habits.latency?.level ?? [], noon))).toBeGreaterThan(260);
   });
 
+  it('is that of the deployment, also when nothing was measured for days before it', () => {
+    const old = historyWith(2).filter(({ atMs }) => atMs <= deployedAt - 2 * day);
+    const habits = learnHabits(old, effects, 'v2.4.0 at this hour', [], deployedAt);
+    expect(seasonAt(habits.errors.share, noon)).toBeGreaterThan(0.008);
+    expect(habits.trafficLevel).toBe(1);
+  });
+
   it('takes no more room: the day ahead is kept, and not the week', () => {
     const [day_, week] = [learn(historyWith(0)), learn(historyWith(2))];
     expect(week.errors.share).toHaveLength(day_.errors.share.length);
