@@ -70,6 +70,37 @@ describe('scraping', () => {
     (_request, response) =>
       void response.writeHead(200, { 'content-type': 'text/plain', ...headers }).end(body);
 
+  it('tells endpoints apart by the usual labels, or by the one that is named', async () => {
+    const page = await aPage();
+    const lines = (pay: number) => [
+      `http_requests_total{status="200",route="/",area="shop"} 100`,
+      `http_requests_total{status="200",route="/pay",area="till"} ${pay}`,
+      `http_requests_total{status="503",route="/pay",area="till"} ${pay / 10}`,
+    ];
+    const shown = (pay: number) => page.answer(text(`${lines(pay).join('\n')}\n`));
+    for (const [options, names] of [
+      [{}, ['/pay', '/']],
+      [{ names: { endpointLabel: 'area' } }, ['till', 'shop']],
+    ] as const) {
+      shown(1_000);
+      const { cursor } = await measured([page.instance('a')], null, options);
+      shown(2_000);
+      const { counts } = await measured([page.instance('a')], cursor, options);
+      expect(counts.parts).toEqual([
+        { by: 'endpoint', name: names[0], requests: 1_100, errors: 100 },
+        { by: 'endpoint', name: names[1], requests: 0, errors: 0 },
+      ]);
+    }
+  });
+
+  it('does not take a label with a thousand values for an endpoint', async () => {
+    const page = await aPage();
+    const lines = Array.from({ length: 1_200 }, (_, i) => `http_requests_total{status="200",path="/${i}"} 1`);
+    page.answer(text(`${lines.join('\n')}\n`));
+    const { counts } = await measured([page.instance('a')]);
+    expect(counts.parts).toBeUndefined();
+  });
+
   it('adds up the instances and names those that did not answer', async () => {
     const [a, b] = [await aPage(), await aPage()];
     const instances = [a.instance('a'), b.instance('b'), { ...b.instance('stopped'), running: false }];
