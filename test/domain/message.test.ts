@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { timelineLinks } from '../../domain/message.ts';
+import { atServer, timelineLinks } from '../../domain/message.ts';
 
 describe('the link to the timeline', () => {
   it.each([
@@ -18,5 +18,17 @@ describe('the link to the timeline', () => {
 
   it('is left out where the address of the Temporal UI is not known', () => {
     expect(timelineLinks(null, 'rollback/shop/production')).toEqual([]);
+  });
+});
+
+describe('a command of Temporal', () => {
+  const server = { address: '127.0.0.1:7300', namespace: 'rollbacks' };
+
+  it('names the server it is for; others stay as they are', () => {
+    expect(atServer('temporal workflow show --workflow-id w', server)).toBe(
+      'temporal workflow show --workflow-id w --address 127.0.0.1:7300 --namespace rollbacks',
+    );
+    expect(atServer('temporal workflow show', null)).toBe('temporal workflow show');
+    expect(atServer('orchestrator retry shop', server)).toBe('orchestrator retry shop');
   });
 });

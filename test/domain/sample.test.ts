@@ -35,6 +35,25 @@ describe('adding counts', () => {
     });
   });
 
+  it('adds up endpoints and instances, each by its name', () => {
+    const part = (by: 'endpoint' | 'instance', name: string, requests: number, errors: number) => ({
+      by,
+      name,
+      requests,
+      errors,
+    });
+    const older = { ...noCounts, parts: [part('endpoint', '/', 10, 1), part('instance', '/', 10, 1)] };
+    const newer = { ...noCounts, parts: [part('endpoint', '/', 5, 2), part('endpoint', '/pay', 1, 0)] };
+    expect(addCounts(older, newer).parts).toEqual([
+      part('endpoint', '/', 15, 3),
+      part('instance', '/', 10, 1),
+      part('endpoint', '/pay', 1, 0),
+    ]);
+    expect(addCounts(noCounts, newer).parts).toEqual(newer.parts);
+    expect(addCounts(older, noCounts).parts).toEqual(older.parts);
+    expect(addCounts(noCounts, noCounts)).not.toHaveProperty('parts');
+  });
+
   it('does not take unknown for zero', () => {
     expect(addCounts(noCounts, noCounts)).toEqual(noCounts);
     const known = { ...noCounts, dbConnectionErrors: 2, memoryPercent: 40, cpuPercent: 9, affectedUsers: 5 };

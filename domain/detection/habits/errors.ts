@@ -30,9 +30,9 @@ export function errorHabits(
   const overall = Math.max(leastShare, (allErrors + 0.5) / (allRequests + 100));
   for (const minute of history) {
     const bin = binOf(minute.atMs - minute.durationMs / 2);
-    requests[bin] = (requests[bin] ?? 0) + minute.requests;
+    requests[bin] = (requests[bin] as number) + minute.requests;
     // Yesterday's worst minutes are not today's usual ones.
-    errors[bin] = (errors[bin] ?? 0) + Math.min(minute.errors, 3 * overall * minute.requests + 3);
+    errors[bin] = (errors[bin] as number) + Math.min(minute.errors, 3 * overall * minute.requests + 3);
   }
   const usual = Math.max(leastShare, (sum(errors) + 0.5) / (allRequests + 100));
   const daily = shrunkSeason(requests, errors, usual);
@@ -78,14 +78,14 @@ function shrunkSeason(requests: Float64Array, errors: Float64Array, usual: numbe
     for (let step = -reach; step <= reach; step++) {
       const other = (bin + step + seasonBins) % seasonBins;
       const weight = 1 - Math.abs(step) / (reach + 1);
-      seen += weight * (errors[other] ?? 0);
-      expected += weight * (requests[other] ?? 0) * usual;
+      seen += weight * (errors[other] as number);
+      expected += weight * (requests[other] as number) * usual;
     }
     return seen / expected;
   });
   const own = Array.from(requests, (count, bin) => {
     const expected = count * usual * (ratios[bin] as number);
-    return expected > 0 ? ((errors[bin] ?? 0) - expected) ** 2 / expected ** 2 : 0;
+    return expected > 0 ? ((errors[bin] as number) - expected) ** 2 / expected ** 2 : 0;
   });
   // Neighbouring half hours swing together, so smoothing over about five of them helps less than it should.
   const noise = (1.5 * median(own)) / 0.45 / 5;

@@ -7,7 +7,7 @@ export function total<Item>(items: readonly Item[], amountOf: (item: Item) => nu
 
 export function sum(values: ArrayLike<number>): number {
   let result = 0;
-  for (let i = 0; i < values.length; i++) result += values[i] ?? 0;
+  for (let i = 0; i < values.length; i++) result += values[i] as number;
   return result;
 }
 

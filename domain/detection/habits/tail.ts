@@ -166,7 +166,9 @@ function shareSlower({ boundsMs, slower }: Pick<TailHabits, 'boundsMs' | 'slower
   if (above < 0) return slower.at(-1) ?? 0;
   const [low, high] = [boundsMs[above - 1] as number, boundsMs[above] as number];
   // None in a day is not none for ever, and has no logarithm.
-  const [more, less] = [slower[above - 1] ?? 0, slower[above] ?? 0].map((share) => Math.max(seldom, share));
+  const [more, less] = [slower[above - 1] as number, slower[above] as number].map((share) =>
+    Math.max(seldom, share),
+  );
   // A first bucket that begins at 0 has no logarithm.
   const part =
     low > 0 ? Math.log(limitMs / low) / Math.log(high / low) : (limitMs - low) / Math.max(high - low, 1e-9);

@@ -10,12 +10,12 @@ export function trafficSeason(history: readonly Minute[]): Season {
   const minutes = new Float64Array(seasonBins);
   for (const minute of history) {
     const bin = binOf(minute.atMs - minute.durationMs / 2);
-    requests[bin] = (requests[bin] ?? 0) + minute.requests;
-    minutes[bin] = (minutes[bin] ?? 0) + minute.durationMs / minuteMs;
+    requests[bin] = (requests[bin] as number) + minute.requests;
+    minutes[bin] = (minutes[bin] as number) + minute.durationMs / minuteMs;
   }
   const mean = sum(requests) / Math.max(1, sum(minutes));
   const daily = Array.from(requests, (count, bin) =>
-    (minutes[bin] ?? 0) > 0 ? count / (minutes[bin] as number) : mean,
+    (minutes[bin] as number) > 0 ? count / (minutes[bin] as number) : mean,
   );
   return weeklyTraffic(daily, history);
 }

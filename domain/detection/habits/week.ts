@@ -39,14 +39,14 @@ export function weeklyShare(
   for (const minute of history) {
     const day = weekdayOf(minute.atMs - minute.durationMs / 2);
     const weight = weightOf(minute);
-    found[day] = (found[day] ?? 0) + weight.found;
-    expected[day] = (expected[day] ?? 0) + weight.expected;
-    observedMs[day] = (observedMs[day] ?? 0) + minute.durationMs;
+    found[day] = (found[day] as number) + weight.found;
+    expected[day] = (expected[day] as number) + weight.expected;
+    observedMs[day] = (observedMs[day] as number) + minute.durationMs;
   }
   const factors = Array.from(found, (count, day) => {
-    if ((observedMs[day] ?? 0) < leastDays * dayMs) return 1;
+    if ((observedMs[day] as number) < leastDays * dayMs) return 1;
     // Few errors say little of a weekday.
-    const ratio = (count + shrinkCounts) / ((expected[day] ?? 0) + shrinkCounts);
+    const ratio = (count + shrinkCounts) / ((expected[day] as number) + shrinkCounts);
     return 1 + believed * (ratio - 1);
   });
   return factors.flatMap((factor) => wholeDay(daily).map((value) => value * factor));
@@ -62,11 +62,11 @@ export function weeklyLevel(daily: Season, history: readonly Minute[], logs: rea
   history.forEach((minute, i) => {
     const middleMs = minute.atMs - minute.durationMs / 2;
     const day = weekdayOf(middleMs);
-    differences[day]?.push((logs[i] ?? 0) - seasonAt(daily, middleMs));
-    observedMs[day] = (observedMs[day] ?? 0) + minute.durationMs;
+    differences[day]?.push((logs[i] as number) - seasonAt(daily, middleMs));
+    observedMs[day] = (observedMs[day] as number) + minute.durationMs;
   });
   const shifts = differences.map((found, day) =>
-    (observedMs[day] ?? 0) < leastDays * dayMs ? 0 : believed * median(found),
+    (observedMs[day] as number) < leastDays * dayMs ? 0 : believed * median(found),
   );
   return shifts.flatMap((shift) => wholeDay(daily).map((value) => value + shift));
 }
@@ -80,12 +80,12 @@ export function weeklyTraffic(daily: Season, history: readonly Minute[]): Season
   for (const minute of history) {
     const middleMs = minute.atMs - minute.durationMs / 2;
     const bin = weekdayOf(middleMs) * seasonBins + binOf(middleMs);
-    requests[bin] = (requests[bin] ?? 0) + minute.requests;
-    minutes[bin] = (minutes[bin] ?? 0) + minute.durationMs / 60_000;
+    requests[bin] = (requests[bin] as number) + minute.requests;
+    minutes[bin] = (minutes[bin] as number) + minute.durationMs / 60_000;
   }
   const seen = sum(minutes) > 0;
   return Array.from(requests, (count, bin) =>
-    seen && (minutes[bin] ?? 0) > 0
+    seen && (minutes[bin] as number) > 0
       ? count / (minutes[bin] as number)
       : (wholeDay(daily)[bin % seasonBins] as number),
   );

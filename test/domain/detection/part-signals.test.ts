@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { calibrate, effectSizes } from '../../../domain/detection/calibration.ts';
 import { learnHabits } from '../../../domain/detection/habits/habits.ts';
+import type { JudgeState } from '../../../domain/detection/judge.ts';
 import type { Part } from '../../../domain/sample.ts';
 import { aPolicy, poisson, seeded } from '../builders.ts';
 import { aService, type Check, checksOf, firstBreach, historyOf, judging, type Life } from './streams.ts';
@@ -146,5 +147,22 @@ describe('one of forty instances', () => {
     const breach = breachOf(checks);
     expect(breach?.at).toBeLessThanOrEqual(15);
     expect(breach?.verdict.reason).toContain('instance shop-7 alone: ');
+  });
+});
+
+describe('a watch that an older version began', () => {
+  it('goes on: what it did not know yet is absent, and nothing is held against the release for it', () => {
+    const { tailPaths: _tail, partPaths: _parts, ...rest } = calibration;
+    const { tail, parts, ...habits } = rest.habits;
+    expect([tail, parts?.endpoints['/pay']]).toEqual([null, undefined]);
+    const old = { ...rest, habits } as typeof calibration;
+    const between = (state: JudgeState): JudgeState => {
+      const { tail: _t, parts: _p, lately: _l, ...signals } = state.signals;
+      return { ...state, signals };
+    };
+    const checks = checksWith({ part: '/search', share: 0.3 }, 60);
+    const steps = [...judging(checks, { calibration: old, between })];
+    expect(firstBreach(steps, 'error_rate')?.verdict.reason).not.toContain('mostly in');
+    expect([...judging(checksWith({}, 60), { calibration: old, between })].length).toBe(60);
   });
 });
