@@ -364,6 +364,16 @@ const memoryLimit = z
   .describe('What memory is a percentage of, MiB; without it the memory trigger is off')
   .optional();
 
+/** Metrics and queries that are named alike wherever they are read. */
+const plainMetrics = {
+  db_connection_errors: text('Counter').optional(),
+  memory_bytes: text('Gauge').optional(),
+  memory_percent: text('Gauge, 0 to 100').optional(),
+  cpu_seconds: text('Counter').optional(),
+  start_time: text('Gauge, seconds since 1970').optional(),
+  affected_users: text('Gauge of users who met an error').optional(),
+};
+
 const prometheusMetrics = mapping({
   kind: z
     .literal('prometheus')
@@ -387,12 +397,7 @@ const prometheusMetrics = mapping({
       requests: text('Counter; a label with the status tells errors apart').optional(),
       errors: text('Counter, where requests carry no status').optional(),
       latency: text('Counters of the buckets of a histogram, by le').optional(),
-      db_connection_errors: text('Counter').optional(),
-      memory_bytes: text('Gauge').optional(),
-      memory_percent: text('Gauge, 0 to 100').optional(),
-      cpu_seconds: text('Counter').optional(),
-      start_time: text('Gauge, seconds since 1970').optional(),
-      affected_users: text('Gauge of users who met an error').optional(),
+      ...plainMetrics,
       newest: text('When the requests were last scraped, seconds since 1970').optional(),
     },
   ),
@@ -437,12 +442,7 @@ const serviceSettings = mapping({
             requests: text('Counter with a label status, status_code or code').optional(),
             errors: text('Counter, where requests carry no status').optional(),
             latency: text('Histogram').optional(),
-            db_connection_errors: text('Counter').optional(),
-            memory_bytes: text('Gauge').optional(),
-            memory_percent: text('Gauge, 0 to 100').optional(),
-            cpu_seconds: text('Counter').optional(),
-            start_time: text('Gauge, seconds since 1970').optional(),
-            affected_users: text('Gauge of users who met an error').optional(),
+            ...plainMetrics,
             endpoint_label: text(
               'Label of the requests that names the endpoint; by default route, handler, endpoint, uri, http_route or path',
             ).optional(),

@@ -113,6 +113,14 @@ export function advanceUnlessHeld(
   );
 }
 
+/** What a path's counts are held against. */
+export function dispersionFor(
+  { slowness }: Path,
+  { fast, slow }: { readonly fast: number; readonly slow: number },
+): number {
+  return fast + slowness * (slow - fast);
+}
+
 /** The path that alarms now, by index; -1: none. */
 export function alarming(
   excursions: readonly Excursion[],

@@ -75,13 +75,13 @@ function slowBreach({ state: { signals, window }, calibration, policy, nowMs, de
   const newest = window.regular.at(-1);
   if (calibration === null || newest === undefined) return null;
   const check = { ...newest, histogram: newest.latency };
-  for (const [i, now] of slowIn(check, { policy, calibration, deployedAtMs }).entries()) {
-    const paths = calibration.tailPaths?.[i] ?? [];
+  for (const [i, paths] of (calibration.tailPaths ?? []).entries()) {
     const excursions = signals.tail?.[i] ?? [];
     const which = alarming(excursions, paths, { excess: leastSlow });
     const path = paths[which];
     const excursion = excursions[which];
     if (path === undefined || excursion === undefined) continue;
+    const now = slowIn(check, { policy, calibration, deployedAtMs })[i] ?? null;
     // Over by now.
     if (now === null || now.found < Math.max(1, now.usual)) continue;
     const sinceMs = deployedAtMs + (excursion.since ?? 0) * latencyUnitMs(policy);

@@ -2,6 +2,7 @@ import type { Part } from '../sample.ts';
 import {
   advanceUnlessHeld,
   alarms,
+  dispersionFor,
   type Excursion,
   noExcursion,
   type Path,
@@ -43,15 +44,16 @@ export function advanceParts(
   paths: readonly Path[],
   check: PartCheck,
 ): PartExcursion[] {
+  const dispersion = {
+    fast: Math.max(check.dispersion.fast, check.habits?.dispersion ?? 1),
+    slow: Math.max(check.dispersion.slow, check.habits?.slowDispersion ?? 1),
+  };
   const found = judged(before, parts, check.habits).flatMap(({ part, times }) => {
     const usual = part.requests * Math.max(leastShare, check.usualShare * times);
     return paths.map((path, at): PartExcursion => {
       const earlier = before.find((entry) => entry.path === at && partKey(entry) === partKey(part));
-      const fast = Math.max(check.dispersion.fast, check.habits?.dispersion ?? 1);
-      const slow = Math.max(check.dispersion.slow, check.habits?.slowDispersion ?? 1);
-      const dispersion = fast + path.slowness * (slow - fast);
       const step = {
-        evidence: errorEvidence(part.errors, usual, path.effect, dispersion),
+        evidence: errorEvidence(part.errors, usual, path.effect, dispersionFor(path, dispersion)),
         found: part.errors,
         expected: usual,
         requests: part.requests,

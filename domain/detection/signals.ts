@@ -1,6 +1,6 @@
 import type { Policy } from '../policy.ts';
 import { type Calibration, effectSizes } from './calibration.ts';
-import { advanceUnlessHeld, type Excursion, noExcursion } from './excursion.ts';
+import { advanceUnlessHeld, dispersionFor, type Excursion, noExcursion } from './excursion.ts';
 import { errorEvidence } from './habits/errors.ts';
 import type { Habits, Minute } from './habits/habits.ts';
 import { latencyEvidence } from './habits/latency.ts';
@@ -178,10 +178,9 @@ function advanceErrors(
   { minutes, at }: CheckTime,
   { calibration: { habits, errorPaths } }: SignalContext,
 ): Excursion[] {
+  const { dispersion: fast, slowDispersion: slow } = habits.errors;
   return errorPaths.map((path, i) => {
-    const { dispersion: fast, slowDispersion: slow } = habits.errors;
-    const dispersion = fast + path.slowness * (slow - fast);
-    const evidence = errorEvidence(errors, usualErrors, path.effect, dispersion);
+    const evidence = errorEvidence(errors, usualErrors, path.effect, dispersionFor(path, { fast, slow }));
     const step = { evidence, found: errors, expected: usualErrors, requests, minutes, at };
     return advanceUnlessHeld(before[i], path, step, held);
   });

@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../bench/detection/random.ts';
 import { makeTrace } from '../../bench/detection/traffic.ts';
+import { traceText } from '../../bench/detection/write-traces.ts';
 import { caseChart } from '../../client/backtest/case-chart.ts';
 import { expectedDelay } from '../../client/backtest/expected-delay.ts';
 import { decide, traceSeries } from '../../client/backtest/judge-trace.ts';
@@ -23,7 +24,6 @@ import { errorEvidence } from '../../domain/detection/habits/errors.ts';
 import { habitsOfReference } from '../../domain/detection/habits/habits.ts';
 import { defaultPolicy } from '../../domain/policy.ts';
 import { aPolicy, aSample, minute } from '../domain/builders.ts';
-import { tableOf } from './backtest-tables.ts';
 
 const labelled = new URL('../../../shared/data/detection/traces/', import.meta.url);
 const head = 't,req,err,p95_ms,mem_pct,db_err,hc_fail,peer_req,peer_err,peer_p95_ms';
@@ -82,7 +82,7 @@ describe('the judge over a trace', () => {
       regression: { what: 'err_x10', onset: 'immediate' },
     });
     const rows = (from: number) => {
-      const lines = tableOf(trace).split('\n');
+      const lines = traceText(trace).split('\n');
       return parseTrace([lines[0], ...lines.slice(1 + 1440 + from)].join('\n'), 'short');
     };
     expect(decide(rows(-59))?.reason).toContain('of the minutes before the deployment');
@@ -299,7 +299,7 @@ async function futures(): Promise<[id: string, text: string][]> {
     const options = { noise: 'burst', requestsPerMinute: 500 } as const;
     return ['err_x3', 'lat_x2', 'partial10'].map((what) => [
       what,
-      tableOf(
+      traceText(
         makeTrace(new Random(what), {
           ...options,
           regression: { what: what as 'err_x3', onset: 'delayed' },

@@ -6,13 +6,13 @@ import { openStore, type Store } from '../../adapters/store/store.ts';
 import type { Tick } from '../../adapters/store/watches.ts';
 import { Random } from '../../bench/detection/random.ts';
 import { makeTrace } from '../../bench/detection/traffic.ts';
+import { traceText } from '../../bench/detection/write-traces.ts';
 import { decide } from '../../client/backtest/judge-trace.ts';
 import { parseTrace } from '../../client/backtest/read-trace.ts';
 import { noCounts } from '../../domain/sample.ts';
 import { sampleCommand } from '../adapters/deploy-target/sample-service.ts';
 import { aDeployment, anIncident, aWatch, shop } from '../adapters/store/builders.ts';
 import { cleanUp, temporaryFolder } from '../adapters/temporary.ts';
-import { tableOf } from './backtest-tables.ts';
 import { runCli } from './run-cli.ts';
 
 afterEach(cleanUp);
@@ -174,7 +174,7 @@ async function someTraces() {
   const options = { noise: 'poisson', requestsPerMinute: 1_000 } as const;
   const drawn = (what?: 'err_x10' | 'lat_x3') => {
     const regression = what === undefined ? {} : { regression: { what, onset: 'immediate' as const } };
-    return tableOf(makeTrace(new Random('backtest'), { ...options, ...regression }).trace);
+    return traceText(makeTrace(new Random('backtest'), { ...options, ...regression }).trace);
   };
   const texts = { calm: drawn(), worse: drawn('err_x10'), slow: drawn('lat_x3') };
   await writeFile(join(folder, 'calm.csv.gz'), gzipSync(texts.calm));

@@ -40,7 +40,11 @@ export interface TailLook {
 const leastSlowShare = 0.0005;
 const recentMinutes = 120;
 
-export function tailLooks({ latencyMultiplier: multiplier, latencyQuantile }: EffectSizes): TailLook[] {
+/** The trigger's own condition, and a few requests in a hundred that are very slow. */
+export function tailLooks({
+  latencyMultiplier: multiplier,
+  latencyQuantile,
+}: EffectSizes): [TailLook, TailLook] {
   const share = 1 - latencyQuantile;
   return [
     { beyond: 1, than: 'scaled', multiplier, leastShare: 0, leastRatio: 1.05 },
@@ -74,9 +78,7 @@ export function tailHabits(
       usualMs: Math.exp(seasonAt(latency.level, minute.atMs - minute.durationMs / 2)),
       slowdown: 1,
     }) ?? nothingCounted;
-  const slow = countsOf(
-    looks[0] ?? { beyond: 1, than: 'scaled', multiplier: 1, leastShare: 0, leastRatio: 1 },
-  );
+  const slow = countsOf(looks[0]);
   const dispersion = dispersionOf(
     known.map((minute) => ({ ...minute, errors: slow(minute).found })),
     (minute) => slow(minute).usual,
