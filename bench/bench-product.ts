@@ -11,7 +11,7 @@ import { createScrapeSource } from '../adapters/metrics/scrape.ts';
 import { startProxy } from '../adapters/traffic/proxy/proxy-server.ts';
 import { createProxyTraffic } from '../adapters/traffic/proxy.ts';
 import type { TrafficControl } from '../adapters/traffic/traffic-control.ts';
-import type { ProductSettings } from '../config/schema.ts';
+import type { ProductSettings } from '../config/schema/product.ts';
 import { until } from '../test/e2e/stage.ts';
 
 const serverFile = fileURLToPath(new URL('./failing-service.mjs', import.meta.url));

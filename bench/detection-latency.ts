@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRollbackClient, type RollbackClient } from '../client/rollback-client.ts';
-import type { ConfigFile } from '../config/schema.ts';
+import type { ConfigFile } from '../config/schema/config-file.ts';
 import { startProgram } from '../examples/demo/program.ts';
 import { until } from '../test/e2e/stage.ts';
 import { startDevServer } from '../test/support/dev-world.ts';

@@ -2,7 +2,9 @@ import { queryProblem, querySets } from '../adapters/metrics/prometheus/queries.
 import type { Finding } from './findings.ts';
 import { policyOf } from './policy.ts';
 import type { Env } from './references.ts';
-import type { ConfigFile, ProductSettings, ServiceSettings } from './schema.ts';
+import type { ConfigFile } from './schema/config-file.ts';
+import type { ProductSettings } from './schema/product.ts';
+import type { ServiceSettings } from './schema/service.ts';
 import type { Path, YamlFile } from './yaml-file.ts';
 
 /** What one key says about another. */

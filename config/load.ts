@@ -9,7 +9,7 @@ import {
   referenceLines,
   resolveReferences,
 } from './references.ts';
-import { type ConfigFile, configSchema } from './schema.ts';
+import { type ConfigFile, configSchema } from './schema/config-file.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { readYaml } from './yaml-file.ts';
 

@@ -1,5 +1,6 @@
 import { defaultPolicy, type Policy } from '../domain/policy.ts';
-import type { ConfigFile, PolicySettings } from './schema.ts';
+import type { ConfigFile } from './schema/config-file.ts';
+import type { PolicySettings } from './schema/policy.ts';
 
 /** The policy of the file, with what a product overrides. Defaults fill what neither says. */
 export function policyOf(file: ConfigFile, product?: string): Policy {

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { identifierPattern } from '../domain/identity.ts';
 import type { Finding } from './findings.ts';
 import { nearest } from './nearest.ts';
-import { configSchema } from './schema.ts';
+import { configSchema } from './schema/config-file.ts';
 import type { Path, YamlFile } from './yaml-file.ts';
 
 type Issue = z.core.$ZodIssue;

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { jsonSchemaText } from './schema.ts';
+import { jsonSchemaText } from './schema/config-file.ts';
 
 // node config/write-json-schema.ts
 await writeFile(new URL('../docs/rollback-config.schema.json', import.meta.url), jsonSchemaText());

@@ -9,10 +9,11 @@ import { ConfigError, configError } from '../config/findings.ts';
 import { type Config, parseConfig } from '../config/load.ts';
 import { policyOf } from '../config/policy.ts';
 import type { Env } from '../config/references.ts';
-import type { ProductSettings } from '../config/schema.ts';
+import type { ProductSettings } from '../config/schema/product.ts';
 import { defaultEnvironment, type ProductKey, productName } from '../domain/identity.ts';
+import { serviceAdapters } from './adapters/service.ts';
+import type { Written } from './adapters/written.ts';
 import { createChannels } from './channels.ts';
-import { serviceAdapters, type Written } from './service-adapters.ts';
 
 /** A version of the configuration as the store has it. */
 export interface ConfigVersion {

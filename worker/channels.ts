@@ -6,7 +6,7 @@ import { createSlackWebhookNotifier } from '../adapters/notify/slack-webhook.ts'
 import { createWebhookNotifier } from '../adapters/notify/webhook.ts';
 import type { Config } from '../config/load.ts';
 import type { Env } from '../config/references.ts';
-import type { ProductSettings } from '../config/schema.ts';
+import type { ProductSettings } from '../config/schema/product.ts';
 
 export interface ChannelSurroundings {
   readonly env: Env;

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { loadConfig } from '../../config/load.ts';
 import { policyOf } from '../../config/policy.ts';
-import type { ConfigFile } from '../../config/schema.ts';
+import type { ConfigFile } from '../../config/schema/config-file.ts';
 import { defaultPolicy, type Policy } from '../../domain/policy.ts';
 
 /** A policy under a name that people know it by. */

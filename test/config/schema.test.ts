@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { jsonSchemaText } from '../../config/schema.ts';
+import { jsonSchemaText } from '../../config/schema/config-file.ts';
 import { fullEnv, parse } from './builders.ts';
 
 const textOf = (place: string) => readFileSync(new URL(place, import.meta.url), 'utf8');

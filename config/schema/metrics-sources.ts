@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { type QuerySetName, querySets } from '../../adapters/metrics/prometheus/queries.ts';
+import { byKind, duration, durationOrNone, mapping, second, section, text, url } from './fields.ts';
+
+const querySetNames = Object.keys(querySets) as QuerySetName[];
+
+const memoryLimit = z
+  .number('a number above 0')
+  .positive('a number above 0')
+  .describe('What memory is a percentage of, MiB; without it the memory trigger is off')
+  .optional();
+
+/** Metrics and queries that are named alike wherever they are read. */
+const plainMetrics = {
+  db_connection_errors: text('Counter').optional(),
+  memory_bytes: text('Gauge').optional(),
+  memory_percent: text('Gauge, 0 to 100').optional(),
+  cpu_seconds: text('Counter').optional(),
+  start_time: text('Gauge, seconds since 1970').optional(),
+  affected_users: text('Gauge of users who met an error').optional(),
+};
+
+const scrape = mapping({
+  kind: z.literal('scrape').describe('The /metrics page of every instance, in the format of Prometheus'),
+  path: text('Appended to the URL of an instance; default /metrics', 'a path').optional(),
+  timeout_seconds: duration('seconds', 'For one page', 5 * second).optional(),
+  memory_limit_mb: memoryLimit,
+  names: section('Which metric means what, where it is not the usual name.', {
+    requests: text('Counter with a label status, status_code or code').optional(),
+    errors: text('Counter, where requests carry no status').optional(),
+    latency: text('Histogram').optional(),
+    ...plainMetrics,
+    endpoint_label: text(
+      'Label of the requests that names the endpoint; by default route, handler, endpoint, uri, http_route or path',
+    ).optional(),
+  }),
+});
+
+const prometheus = mapping({
+  kind: z
+    .literal('prometheus')
+    .describe('The HTTP API of Prometheus, also as Thanos, Mimir or VictoriaMetrics serve it'),
+  url: url('What stands before /api/v1, like http://prometheus:9090'),
+  set: z
+    .enum(querySetNames, querySetNames.join(', '))
+    .describe('Ready-made queries; default prom-client, or none where queries has requests')
+    .optional(),
+  selector: text(
+    'Label matchers of the ready-made queries, in place of their own, like job="shop"',
+  ).optional(),
+  instance_label: text('Label that names the instance; default instance', 'a label').optional(),
+  endpoint_label: text(
+    'Label of the requests that names the endpoint, like route; without it endpoints are not told apart',
+    'a label',
+  ).optional(),
+  queries: section(
+    'PromQL of your own, in place of or beside the ready-made. Counters as they are: no rate, no increase. {{product}}, {{service}}, {{environment}}, {{release}}, {{selector}} and {{instance}} are replaced.',
+    {
+      requests: text('Counter; a label with the status tells errors apart').optional(),
+      errors: text('Counter, where requests carry no status').optional(),
+      latency: text('Counters of the buckets of a histogram, by le').optional(),
+      ...plainMetrics,
+      newest: text('When the requests were last scraped, seconds since 1970').optional(),
+    },
+  ),
+  latency_unit: z
+    .enum(['seconds', 'milliseconds'], 'seconds, milliseconds')
+    .describe('Of the bounds of the histogram; default that of the set')
+    .optional(),
+  bearer_token: text('Sent as a bearer token (a secret)').optional(),
+  username: text('For basic authentication').optional(),
+  password: text('For basic authentication (a secret)').optional(),
+  tenant: text('Sent as X-Scope-OrgID').optional(),
+  resolution_seconds: duration(
+    'seconds',
+    'Between two steps of a question; as often as the service is scraped',
+    15 * second,
+  ).optional(),
+  settle_seconds: durationOrNone('seconds', 'The newest values are this old', 5 * second).optional(),
+  stale_after_seconds: duration(
+    'seconds',
+    'An instance that was not scraped for this long is not known',
+    120 * second,
+  ).optional(),
+  timeout_seconds: duration('seconds', 'For one query', 5 * second).optional(),
+  memory_limit_mb: memoryLimit,
+});
+
+export const metricsSource = byKind([scrape, prometheus]).describe(
+  'Where errors, latency and memory are read.',
+);
+
+export type MetricsSettings = z.infer<typeof metricsSource>;

@@ -1,0 +1,220 @@
+import { z } from 'zod';
+import { defaultPolicy } from '../../domain/policy.ts';
+import {
+  about,
+  duration,
+  durationOrNone,
+  flag,
+  mapping,
+  multiplier,
+  section,
+  text,
+  unitMs,
+  wholeNumber,
+} from './fields.ts';
+
+const { monitoring, triggers, rollback, escalation, statistics } = defaultPolicy;
+const trigger = 'Whether it may roll back';
+const dryRun = flag('true: judged and told, but nothing is rolled back for it', false).optional();
+
+export const policyShape = {
+  enabled: flag(
+    'false: deployments are watched and alerts sent, but nothing is rolled back by itself. A person still can.',
+    defaultPolicy.enabled,
+  ).optional(),
+  mode: z
+    .enum(['act', 'observe'], 'act, observe')
+    .meta(about('observe: decides and explains, and rolls nothing back by itself', defaultPolicy.mode))
+    .optional(),
+  detection: z
+    .enum(['statistical', 'literal'], 'statistical, literal')
+    .meta(
+      about(
+        "statistical: against the service's own normal life; literal: the multipliers word for word, without asking for evidence",
+        defaultPolicy.detection.method,
+      ),
+    )
+    .optional(),
+  false_rollback_budget: z
+    .number('a number from 0.00001 to 0.1')
+    .min(0.00001, 'a number from 0.00001 to 0.1')
+    .max(0.1, 'a number from 0.00001 to 0.1')
+    .meta(
+      about(
+        'False rollbacks allowed per healthy deployment: 0.001 is one in a thousand. Less is slower',
+        defaultPolicy.detection.falseRollbackBudget,
+      ),
+    )
+    .optional(),
+  monitoring: section('How a deployment is watched.', {
+    check_interval_seconds: duration('seconds', 'Between two checks', monitoring.checkIntervalMs).optional(),
+    baseline_window_minutes: duration(
+      'minutes',
+      'What a healthy release looks like is measured this long after the deployment',
+      monitoring.baselineWindowMs,
+    ).optional(),
+    watch_hours: duration(
+      'hours',
+      'How long a deployment is watched, baseline included',
+      monitoring.watchMs,
+    ).optional(),
+    segment_minutes: duration('minutes', 'Length of one step of the watch', monitoring.segmentMs).optional(),
+    suspect_interval_seconds: duration(
+      'seconds',
+      'Between two checks while something looks wrong',
+      monitoring.suspectIntervalMs,
+    ).optional(),
+    good_after_minutes: duration(
+      'minutes',
+      'After this much traffic without a breach a release may be rolled back to',
+      monitoring.goodAfterMs,
+    ).optional(),
+    warm_up_seconds: durationOrNone(
+      'seconds',
+      'Health checks that fail this early after a deployment do not count',
+      monitoring.warmUpMs,
+    ).optional(),
+    minimum_requests: wholeNumber(
+      'Fewer requests than this in a window are no evidence about errors and latency',
+      1,
+      1_000_000_000,
+      monitoring.minimumRequests,
+    ).optional(),
+    blind_alert_minutes: duration(
+      'minutes',
+      'No metrics this long: alert',
+      monitoring.blindAlertMs,
+    ).optional(),
+    blind_escalate_minutes: duration(
+      'minutes',
+      'No metrics this long: escalate',
+      monitoring.blindEscalateMs,
+    ).optional(),
+  }),
+  triggers: section('What rolls a release back.', {
+    error_rate: section('Errors per minute against the baseline.', {
+      enabled: flag(trigger, triggers.errorRate.enabled).optional(),
+      dry_run: dryRun,
+      multiplier: multiplier('Times the baseline', triggers.errorRate.multiplier).optional(),
+      window_minutes: duration('minutes', 'Looked at together', triggers.errorRate.windowMs).optional(),
+    }),
+    latency: section('Request duration against the baseline.', {
+      enabled: flag(trigger, triggers.latency.enabled).optional(),
+      dry_run: dryRun,
+      metric: z
+        .enum(['p50', 'p95', 'p99'], 'p50, p95, p99')
+        .meta(about('Which percentile', triggers.latency.metric))
+        .optional(),
+      multiplier: multiplier('Times the baseline', triggers.latency.multiplier).optional(),
+      window_minutes: duration('minutes', 'Looked at together', triggers.latency.windowMs).optional(),
+    }),
+    memory: section('Memory in percent of the limit.', {
+      enabled: flag(trigger, triggers.memory.enabled).optional(),
+      dry_run: dryRun,
+      threshold_percent: z
+        .number('a number above 0, up to 100')
+        .gt(0, 'a number above 0, up to 100')
+        .max(100, 'a number above 0, up to 100')
+        .meta(about('Percent of the limit', triggers.memory.thresholdPercent))
+        .optional(),
+      window_minutes: duration('minutes', 'Looked at together', triggers.memory.windowMs).optional(),
+    }),
+    database: section('Failed connections to the database.', {
+      enabled: flag(trigger, triggers.database.enabled).optional(),
+      dry_run: dryRun,
+      connection_errors: wholeNumber(
+        'More than this many',
+        1,
+        1_000_000,
+        triggers.database.connectionErrors,
+      ).optional(),
+      window_minutes: duration('minutes', 'Looked at together', triggers.database.windowMs).optional(),
+    }),
+    health_check: section('Failed health checks.', {
+      enabled: flag(trigger, triggers.healthCheck.enabled).optional(),
+      dry_run: dryRun,
+      failure_count: wholeNumber(
+        'More than this many',
+        1,
+        1_000,
+        triggers.healthCheck.failureCount,
+      ).optional(),
+      window_minutes: duration('minutes', 'Looked at together', triggers.healthCheck.windowMs).optional(),
+    }),
+  }),
+  rollback: section('How a rollback is done.', {
+    max_rollback_attempts: wholeNumber('Before people are called', 1, 10, rollback.maxAttempts).optional(),
+    health_check_timeout_seconds: duration(
+      'seconds',
+      'The restored release must be healthy within',
+      rollback.healthCheckTimeoutMs,
+    ).optional(),
+    verify_minutes: duration(
+      'minutes',
+      'The restored release is verified under traffic for',
+      rollback.verifyMs,
+    ).optional(),
+    retry_backoff_seconds: duration(
+      'seconds',
+      'Before the second attempt; doubles with each further one',
+      rollback.retryBackoffMs,
+    ).optional(),
+    step_timeout_seconds: duration(
+      'seconds',
+      'Restore and restart may take, each',
+      rollback.stepTimeoutMs,
+    ).optional(),
+    retry_after_seconds: wholeNumber(
+      'Seconds after which the maintenance page asks browsers to come back',
+      1,
+      86_400,
+      rollback.retryAfterSeconds,
+    ).optional(),
+  }),
+  escalation: z
+    .array(
+      mapping({
+        after_minutes: durationOrNone('minutes', 'After the escalation began'),
+        notify: text(
+          'owner, everyone, or a channel: slack, email, console, webhook:<name>',
+          'owner, everyone or the name of a channel',
+        ),
+      }),
+      'a list of levels, each with after_minutes and notify',
+    )
+    .min(1, 'at least one level with after_minutes and notify')
+    .meta({
+      description: 'Who is asked for help, and when, until someone acknowledges.',
+      default: escalation.levels.map(({ afterMs, notify }) => ({
+        after_minutes: afterMs / unitMs.minutes,
+        notify,
+      })),
+    })
+    .optional(),
+  escalation_repeat_minutes: duration(
+    'minutes',
+    'After the last level everyone is told again this often',
+    escalation.repeatMs,
+  ).optional(),
+  escalation_acknowledge_minutes: duration(
+    'minutes',
+    'An acknowledgement silences for this long',
+    escalation.acknowledgeMs,
+  ).optional(),
+  statistics: section('Assumptions behind the statistics.', {
+    manual_rollback_minutes: duration(
+      'minutes',
+      'A rollback by hand takes',
+      statistics.manualRollbackMinutes * unitMs.minutes,
+    ).optional(),
+    unattended_downtime_minutes: duration(
+      'minutes',
+      'Without automatic rollback a bad release stays up for',
+      statistics.unattendedDowntimeMinutes * unitMs.minutes,
+    ).optional(),
+  }),
+};
+
+export const policySettings = mapping(policyShape);
+
+export type PolicySettings = z.infer<typeof policySettings>;

@@ -1,0 +1,71 @@
+import type { MetricsSource } from '../../adapters/metrics/metrics-source.ts';
+import { createPrometheusSource } from '../../adapters/metrics/prometheus.ts';
+import { createScrapeSource } from '../../adapters/metrics/scrape.ts';
+import type { MetricsSettings } from '../../config/schema/metrics-sources.ts';
+import { ms, text, type Written } from './written.ts';
+
+type ScrapeSettings = Extract<MetricsSettings, { readonly kind: 'scrape' }>;
+type PrometheusSettings = Extract<MetricsSettings, { readonly kind: 'prometheus' }>;
+
+export function metricsOf(settings: MetricsSettings | undefined, written: Written): MetricsSource {
+  return settings?.kind === 'prometheus' ? prometheusOf(settings, written) : scrapeOf(settings, written);
+}
+
+function prometheusOf(settings: PrometheusSettings, written: Written): MetricsSource {
+  const { queries } = settings;
+  const own = (query: string | undefined) => text(query, written);
+  return createPrometheusSource({
+    url: written.text(settings.url),
+    set: settings.set,
+    selector: own(settings.selector),
+    instanceLabel: own(settings.instance_label),
+    endpointLabel: own(settings.endpoint_label),
+    latencyUnit: settings.latency_unit,
+    memoryLimitMb: settings.memory_limit_mb,
+    bearerToken: own(settings.bearer_token),
+    username: own(settings.username),
+    password: own(settings.password),
+    tenant: own(settings.tenant),
+    resolutionMs: ms(settings.resolution_seconds),
+    settleMs: ms(settings.settle_seconds),
+    staleAfterMs: ms(settings.stale_after_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+    queries: {
+      requests: own(queries?.requests),
+      errors: own(queries?.errors),
+      latency: own(queries?.latency),
+      dbConnectionErrors: own(queries?.db_connection_errors),
+      memoryBytes: own(queries?.memory_bytes),
+      memoryPercent: own(queries?.memory_percent),
+      cpuSeconds: own(queries?.cpu_seconds),
+      startTime: own(queries?.start_time),
+      affectedUsers: own(queries?.affected_users),
+      newest: own(queries?.newest),
+    },
+  });
+}
+
+function scrapeOf(settings: ScrapeSettings | undefined, written: Written): MetricsSource {
+  const names = settings?.names ?? {};
+  const named = {
+    requests: names.requests,
+    errors: names.errors,
+    latency: names.latency,
+    dbConnectionErrors: names.db_connection_errors,
+    memoryBytes: names.memory_bytes,
+    memoryPercent: names.memory_percent,
+    cpuSeconds: names.cpu_seconds,
+    startTime: names.start_time,
+    affectedUsers: names.affected_users,
+    endpointLabel: names.endpoint_label,
+  };
+  return createScrapeSource({
+    path: text(settings?.path, written),
+    timeoutMs: ms(settings?.timeout_seconds),
+    memoryLimitMb: settings?.memory_limit_mb,
+    // A name left out keeps its default; `undefined` would hide it.
+    names: Object.fromEntries(
+      Object.entries(named).flatMap(([key, name]) => (name === undefined ? [] : [[key, written.text(name)]])),
+    ),
+  });
+}

@@ -1,0 +1,13 @@
+/** Texts of the file with their variables put in, as they are or as absolute paths. */
+export interface Written {
+  text(written: string): string;
+  path(written: string): string;
+}
+
+export function text(value: string | undefined, written: Written): string | undefined {
+  return value === undefined ? undefined : written.text(value);
+}
+
+export function ms(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : Math.round(seconds * 1_000);
+}
