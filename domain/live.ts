@@ -6,6 +6,8 @@ export interface Instance {
   readonly running: boolean;
   /** Where it answers HTTP, e.g. `http://127.0.0.1:4101`. */
   readonly url: string | null;
+  /** Why it does not run, in the platform's words: `CrashLoopBackOff: back-off 5m0s restarting failed container`. */
+  readonly trouble?: string;
 }
 
 /** What a deploy target says is live now. */
@@ -13,6 +15,11 @@ export interface LiveService {
   /** The release that a start would run (symbolic link, pod template, task definition). */
   readonly configured: string | null;
   readonly instances: readonly Instance[];
+  /**
+   * How the configured release is put there, in the target's own words; recorded with the deployment and given back when it is
+   * restored. Absent: the platform remembers, or there is nothing to say beside the release's name.
+   */
+  readonly recipe?: string;
 }
 
 /** Every release that is configured or running, without repeats. */

@@ -1,4 +1,5 @@
 import type { LiveService } from '../../domain/live.ts';
+import type { ReadinessCheck } from '../../domain/readiness.ts';
 
 /** What a step of a rollback may use while it acts. */
 export interface StepContext {
@@ -6,6 +7,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Names rollback and attempt: a step repeated with the same key changes nothing that it already changed. */
   readonly key: string;
+  /** How the release was put there, as {@link LiveService.recipe} had it while it was live; `null` or absent: not recorded. */
+  readonly recipe?: string | null;
   /** Tells the server that the step is alive, with a word on what it does. */
   heartbeat(progress: string): void;
 }
@@ -19,9 +22,17 @@ export interface Restorable {
 /** Where services run. Every method is idempotent; errors say what was tried and what was found. */
 export interface DeployTarget {
   live(service: string, signal: AbortSignal): Promise<LiveService>;
-  restorable(service: string, release: string, signal: AbortSignal): Promise<Restorable>;
-  /** Makes `release` the configured one; what runs is not touched yet. */
+  /** @param recipe as in {@link StepContext.recipe} */
+  restorable(
+    service: string,
+    release: string,
+    signal: AbortSignal,
+    recipe?: string | null,
+  ): Promise<Restorable>;
+  /** Makes `release` the configured one. What runs is not touched yet, where the platform does not roll out by itself. */
   restore(service: string, release: string, step: StepContext): Promise<void>;
-  /** Replaces every running instance by one of the configured release. */
+  /** Replaces every running instance by one of the configured release, and returns when none of another is left. */
   restart(service: string, step: StepContext): Promise<void>;
+  /** What acting here will need: rights, credentials, room. Acts on nothing. Absent: `live` answering is all there is to know. */
+  readonly checks?: (service: string, signal: AbortSignal) => Promise<readonly ReadinessCheck[]>;
 }

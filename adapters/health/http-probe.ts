@@ -38,8 +38,8 @@ export function createHttpProbe(options: HttpProbeOptions = {}): HealthProbe {
     }
   };
 
-  const probeOne = async ({ id, running, url }: Instance, signal: AbortSignal): Promise<Probe> => {
-    if (!running) return { instance: id, healthy: false, detail: 'not running' };
+  const probeOne = async ({ id, running, url, trouble }: Instance, signal: AbortSignal): Promise<Probe> => {
+    if (!running) return { instance: id, healthy: false, detail: trouble ?? 'not running' };
     if (url === null) return { instance: id, healthy: true, detail: 'running; it has no address to ask' };
     return { instance: id, ...(await ask(url, signal)) };
   };

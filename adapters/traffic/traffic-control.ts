@@ -1,4 +1,5 @@
 import type { Instance } from '../../domain/live.ts';
+import type { ReadinessCheck } from '../../domain/readiness.ts';
 
 export interface TrafficState {
   /** User traffic is answered by a "back soon" response and reaches no release. */
@@ -26,4 +27,6 @@ export interface TrafficControl {
   stop(service: string, request: StopTraffic): Promise<void>;
   /** Ends maintenance and sends all traffic to the release's instances. */
   resume(service: string, request: ResumeTraffic): Promise<void>;
+  /** What switching here will need beside an answer to `state`: rights, files that can be written. Acts on nothing. */
+  readonly checks?: (service: string, signal: AbortSignal) => Promise<readonly ReadinessCheck[]>;
 }

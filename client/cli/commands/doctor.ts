@@ -1,4 +1,5 @@
 import { NativeConnection } from '@temporalio/worker';
+import type { ReadinessCheck } from '../../../domain/readiness.ts';
 import { searchAttributeNames } from '../../../worker/prepare-namespace.ts';
 import { type ConfiguredServer, findTemporal } from '../../../worker/temporal-server.ts';
 import { type CommonOptions, print } from '../context.ts';
@@ -77,6 +78,7 @@ async function lookAtProducts({ catalog, warnings }: System): Promise<Finding[]>
           const live = await target.live(service, signal);
           return `${live.configured ?? 'nothing'} configured, ${live.instances.filter((instance) => instance.running).length} instances running`;
         }),
+        ...(await checksOf(`${name} target`, () => target.checks?.(service, signal))),
         await look(`${name} metrics`, async () => {
           const { instances } = await target.live(service, signal);
           const answer = await metrics.measure({ ...key, service, instances, cursor: null, signal });
@@ -97,11 +99,24 @@ async function lookAtProducts({ catalog, warnings }: System): Promise<Finding[]>
             const state = await traffic.state(service, signal);
             return state.maintenance ? 'in maintenance' : 'serving';
           }),
+          ...(await checksOf(`${name} traffic`, () => traffic.checks?.(service, signal))),
         );
       }
     }
   }
   return findings;
+}
+
+async function checksOf(
+  what: string,
+  ask: () => Promise<readonly ReadinessCheck[]> | undefined,
+): Promise<Finding[]> {
+  try {
+    const checks = (await ask()) ?? [];
+    return checks.map(({ name, ok, detail }) => ({ what: `${what}: ${name}`, ok, detail }));
+  } catch (error) {
+    return [{ what, ok: false, detail: error instanceof Error ? error.message : String(error) }];
+  }
 }
 
 async function look(what: string, ask: () => Promise<string>): Promise<Finding> {

@@ -80,6 +80,9 @@ describe('http-probe', () => {
   it('finds an instance unhealthy that does not run, without asking it', async () => {
     const answer = await probe(anInstance('http://127.0.0.1:9', { running: false }));
     expect(answer).toEqual({ instance: 'api/0', healthy: false, detail: 'not running' });
+    const trouble = 'CrashLoopBackOff: back-off 5m0s';
+    const crashing = await probe(anInstance(null, { running: false, trouble }));
+    expect(crashing).toEqual({ instance: 'api/0', healthy: false, detail: trouble });
   });
 
   it('finds a running instance without an address healthy', async () => {
