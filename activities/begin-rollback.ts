@@ -4,7 +4,7 @@ import type { ServiceRelease } from '../domain/deployment.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
 import type { Incident } from '../domain/incident.ts';
 import { beginRollback, isDirect } from '../domain/product-row.ts';
-import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
+import { type RollbackPlan, type RollbackRequest, refusedTarget } from '../domain/rollback.ts';
 import type { Dependencies } from './dependencies.ts';
 import { readRollbackPlan } from './rollback-plan.ts';
 import { messageOf, within } from './within.ts';
@@ -52,12 +52,16 @@ export function createBeginRollbackActivities({ store, catalog, clock }: Depende
       const setup = await catalog.setup(input.key);
       const atMs = await clock.now();
       try {
+        const plan = await within(rowPatienceMs, 'the store', () => readRollbackPlan(store, setup, input));
+        const refused = refusedTarget(plan, input.request.to);
+        if (refused !== null) return { kind: 'refused', reason: refused };
         const { refusal, staleHolder } = await within(rowPatienceMs, 'the store', () => takeRow(input, atMs));
         if (refusal !== null) return { kind: 'refused', reason: refusal };
-        const plan = await within(rowPatienceMs, 'the store', () => readRollbackPlan(store, setup, input));
         return { kind: 'begun', plan, storeProblem: null, staleHolder, atMs };
       } catch (error) {
         if (input.plan === null) throw error;
+        const refused = refusedTarget(input.plan, input.request.to);
+        if (refused !== null) return { kind: 'refused', reason: refused };
         return { kind: 'begun', plan: input.plan, storeProblem: messageOf(error), staleHolder: null, atMs };
       }
     },

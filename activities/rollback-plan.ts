@@ -17,6 +17,7 @@ export async function readRollbackPlan(
 ): Promise<RollbackPlan> {
   const history = await store.deployments.list(ofProduct(deployment.key, deploymentsLookedAt));
   const standings = await store.releases.list(deployment.key);
+  const { floors = {} } = await store.products.read(deployment.key);
   const services = deployment.services.map(({ service, release }) => {
     const { candidates, rejected } = rollbackCandidates({
       service,
@@ -24,10 +25,15 @@ export async function readRollbackPlan(
       deployments: history.filter((entry) => entry.deployment !== deployment.key.deployment),
       standings,
       goodAfterMs: setup.policy.monitoring.goodAfterMs,
+      floor: floors[service],
     });
     const configured = setup.services.find((entry) => entry.service === service);
     const stepTimeoutMs = configured?.stepTimeoutMs ?? setup.policy.rollback.stepTimeoutMs;
-    return { service, release, candidates, rejected: rejected.slice(0, rejectedKept), stepTimeoutMs };
+    const barred = rejected.filter((entry) => entry.barred === true).map((entry) => entry.release);
+    const shown = rejected
+      .slice(0, rejectedKept)
+      .map(({ release: name, reason }) => ({ release: name, reason }));
+    return { service, release, candidates, rejected: shown, barred, stepTimeoutMs };
   });
   return { services: services.reverse(), settings: rollbackSettings(setup) };
 }

@@ -5,14 +5,15 @@ import type { ServiceRelease } from '../domain/deployment.ts';
 import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
 import { type LiveService, liveReleases, unexpectedRelease } from '../domain/live.ts';
 import type { Policy } from '../domain/policy.ts';
-import type {
-  HealthResult,
-  Move,
-  PreTrafficResult,
-  RollbackPlan,
-  ServicePlan,
-  StepResult,
-  TargetChoice,
+import {
+  alternatives,
+  type HealthResult,
+  type Move,
+  type PreTrafficResult,
+  type RollbackPlan,
+  type ServicePlan,
+  type StepResult,
+  type TargetChoice,
 } from '../domain/rollback.ts';
 import type { Dependencies } from './dependencies.ts';
 import { probesOf } from './look-at.ts';
@@ -188,7 +189,8 @@ export function createTargetActivities({ catalog }: Dependencies) {
     }
     const why = rejected.length === 0 ? 'no other release is known' : rejected.join('; ');
     const what = to === null ? 'there is no last known good release' : `${to} cannot be the target`;
-    return { none: `${what} of ${plan.service} (${why})` };
+    const instead = plan.barred?.length ? `. ${alternatives(plan)}` : '';
+    return { none: `${what} of ${plan.service} (${why})${instead}` };
   }
 
   async function compareThen(
@@ -240,12 +242,11 @@ export function createTargetActivities({ catalog }: Dependencies) {
   }
 }
 
-/** A person's choice: must be known, and neither quarantined nor held; short service is no obstacle. */
+/** A person's choice: neither quarantined nor held, nor below the floor; short service is no obstacle. */
 function allowed(plan: ServicePlan, to: string): ServicePlan['candidates'] {
   const candidate = plan.candidates.find((entry) => entry.release === to);
   if (candidate !== undefined) return [candidate];
-  const rejected = plan.rejected.find((entry) => entry.release === to);
-  if (rejected !== undefined && /^(quarantined|held) /.test(rejected.reason)) return [];
+  if (plan.barred?.includes(to) === true) return [];
   if (to === plan.release) return [];
   return [{ release: to, reason: 'chosen by a person' }];
 }

@@ -4,6 +4,7 @@ import type {
   commandRequest,
   deployment,
   deploymentReport,
+  floorRequest,
   incident,
   pauseRequest,
   productStatus,
@@ -78,6 +79,8 @@ export function createRollbackClient(options: ClientOptions) {
         query(scope),
         body,
       ),
+    setFloor: (scope: Scope, body: Body<typeof floorRequest>) =>
+      send<Result<typeof answer>>('POST', at(scope, '/floor'), query(scope), body),
     incidents: (filter: { product?: string; environment?: string; limit?: number } = {}) =>
       send<{ incidents: Result<typeof incident>[] }>('GET', '/v1/incidents', filter),
     incident: (id: string) =>

@@ -1,5 +1,6 @@
 import { type Deployment, releaseOf, type ServiceRelease } from './deployment.ts';
 import { shortDuration } from './detection/verdict.ts';
+import { belowFloor, type RollbackFloor } from './rollback-floor.ts';
 
 /** What people or earlier rollbacks decided about a release. */
 export type Standing = 'good' | 'quarantined' | 'held';
@@ -17,6 +18,8 @@ export interface Candidate {
   readonly release: string;
   /** `served 24 h of breach-free traffic`, or `declared good by ana: …`. */
   readonly reason: string;
+  /** Not even a person's choice: quarantined, held, or below the rollback floor. */
+  readonly barred?: true;
 }
 
 export interface Candidates {
@@ -29,7 +32,8 @@ export interface Candidates {
 /**
  * The releases a service may be rolled back to, newest first: another release than the current one that served
  * `goodAfterMs` of observed, breach-free traffic (in all deployments together; a superseded monitor counts) or that a
- * person declared good, neither quarantined nor held. Whether it is still restorable is asked of the target afterwards.
+ * person declared good, neither quarantined nor held, nor below the rollback floor. Whether it is still restorable is asked
+ * of the target afterwards.
  * @param deployments newest first
  */
 export function rollbackCandidates(input: {
@@ -38,6 +42,7 @@ export function rollbackCandidates(input: {
   readonly deployments: readonly Deployment[];
   readonly standings: readonly ReleaseStanding[];
   readonly goodAfterMs: number;
+  readonly floor?: RollbackFloor | undefined;
 }): Candidates {
   const goodMs = new Map<string, number>();
   for (const deployment of input.deployments) {
@@ -57,8 +62,12 @@ export function rollbackCandidates(input: {
     const standing = input.standings.find(
       (entry) => entry.service === input.service && entry.release === release,
     );
-    const { good, reason } = assess(standing, served, input.goodAfterMs);
-    (good ? candidates : rejected).push({ release, reason });
+    const tooOld = belowFloor(release, input.floor, input.service, input.deployments);
+    const { good, ...found } =
+      tooOld === null
+        ? assess(standing, served, input.goodAfterMs)
+        : { good: false, reason: tooOld, barred: true as const };
+    (good ? candidates : rejected).push({ release, ...found });
   }
   return { candidates, rejected };
 }
@@ -67,9 +76,10 @@ function assess(
   standing: ReleaseStanding | undefined,
   servedMs: number,
   goodAfterMs: number,
-): { good: boolean; reason: string } {
+): { good: boolean; reason: string; barred?: true } {
   if (standing?.standing === 'quarantined' || standing?.standing === 'held') {
-    return { good: false, reason: `${standing.standing} by ${standing.author}: ${standing.reason}` };
+    const reason = `${standing.standing} by ${standing.author}: ${standing.reason}`;
+    return { good: false, reason, barred: true };
   }
   if (standing?.standing === 'good') {
     return { good: true, reason: `declared good by ${standing.author}: ${standing.reason}` };

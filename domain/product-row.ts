@@ -1,8 +1,12 @@
+import type { RollbackFloors } from './rollback-floor.ts';
+
 /** The arbiter of a product: registering a deployment and beginning a rollback are compare-and-set changes of it. */
 export interface ProductRow {
   readonly currentDeployment: string | null;
   readonly rollback: ActiveRollback | null;
   readonly pause: Pause | null;
+  /** Absent in rows that were written before there were floors. */
+  readonly floors?: RollbackFloors;
 }
 
 export interface ActiveRollback {

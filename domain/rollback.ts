@@ -21,6 +21,8 @@ export interface RollbackRequest {
 export interface ServicePlan extends ServiceRelease {
   readonly candidates: readonly Candidate[];
   readonly rejected: readonly Candidate[];
+  /** Releases that not even a person may choose; `rejected` says why of the newest. */
+  readonly barred?: readonly string[];
   /** Time limit of restore and of restart, each. */
   readonly stepTimeoutMs: number;
 }
@@ -56,6 +58,36 @@ export type TargetChoice =
   | { readonly kind: 'chosen'; readonly moves: readonly Move[] }
   | { readonly kind: 'none'; readonly reason: string }
   | { readonly kind: 'changed_outside'; readonly reason: string };
+
+/**
+ * Why a release that a person asked for may not come back, or `null` where nothing is known against it.
+ * @param to `null` = last known good
+ */
+export function refusedTarget(
+  { services }: Pick<RollbackPlan, 'services'>,
+  to: string | null,
+): string | null {
+  if (to === null) return null;
+  const plan = services.find(({ barred = [] }) => barred.includes(to));
+  if (plan === undefined) return null;
+  const why = plan.rejected.find(({ release }) => release === to)?.reason ?? 'quarantined, held or too old';
+  return `${to} of ${plan.service} is no rollback target: ${why}. ${alternatives(plan)}`;
+}
+
+/** What people can do where the release they would think of first may not come back. */
+export function alternatives({ candidates, rejected, barred = [] }: ServicePlan): string {
+  const [best] = candidates;
+  const next = rejected.find(({ release }) => !barred.includes(release));
+  const others = [
+    ...(best === undefined ? [] : [`roll back to ${best.release} (${best.reason})`]),
+    ...(best !== undefined || next === undefined
+      ? []
+      : [`roll back to ${next.release} all the same, with --to (${next.reason})`]),
+    'stop its traffic until a fix is deployed',
+    'hand over',
+  ];
+  return `Instead: ${others.slice(0, -1).join(', ')}, or ${others.at(-1)}`;
+}
 
 /**
  * The sentence for a request that meets a rollback under way: joined, or refused because it wants something else.

@@ -6,6 +6,7 @@ import {
   answer,
   byRequest,
   commandRequest,
+  floorRequest,
   pauseRequest,
   plain,
   productPath,
@@ -125,5 +126,20 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
       service ?? null,
     );
     return context.json({ accepted: true, reason: `${release} of ${product} is ${value} now` }, 200);
+  });
+
+  const floor = createRoute({
+    method: 'post',
+    path: '/v1/products/{product}/floor',
+    request: { ...request, body: { required: true, ...json(floorRequest) } },
+    responses: answers,
+  });
+  app.openapi(floor, async (context) => {
+    const key = { ...context.req.valid('param'), ...context.req.valid('query') };
+    const { service, ...wanted } = context.req.valid('json');
+    const notes = await operations.setFloor(key, wanted, service ?? null);
+    const what = wanted.release === null ? 'lifted' : `${wanted.release}: no older release is restored`;
+    const reason = [`rollback floor of ${key.product} ${what}`, ...notes].join('; ');
+    return context.json({ accepted: true, reason }, 200);
   });
 }

@@ -1,10 +1,11 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { within } from '../../activities/within.ts';
-import type { Registered } from '../../adapters/store/deployments.ts';
-import type { Deployment, ServiceRelease } from '../../domain/deployment.ts';
+import { ofProduct, type Registered } from '../../adapters/store/deployments.ts';
+import { type Deployment, releaseOf, type ServiceRelease } from '../../domain/deployment.ts';
 import { type DeploymentKey, monitorWorkflowId, rollbackWorkflowId } from '../../domain/identity.ts';
 import { type ReleaseStanding, standingWarnings } from '../../domain/last-known-good.ts';
 import { controlQueue } from '../../domain/queues.ts';
+import { floorWarning, type RollbackFloors, withFloor } from '../../domain/rollback-floor.ts';
 import { newDeploymentSignal, supersededSignal } from '../../workflows/messages.ts';
 import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
 import { workflowMemo } from '../../workflows/start-options.ts';
@@ -17,6 +18,14 @@ export interface DeploymentReport {
   readonly deployedAtMs: number;
   /** A person vouches for the release: it is a rollback target at once. */
   readonly good: { readonly by: string; readonly reason: string } | null;
+  /** From now on no older release of these services may be restored. */
+  readonly floor: FloorDeclaration | null;
+}
+
+export interface FloorDeclaration {
+  readonly services: readonly ServiceRelease[];
+  readonly by: string;
+  readonly reason: string;
 }
 
 export interface Reported {
@@ -38,10 +47,11 @@ export function createDeploymentOperations(
     /** A deployment that is reported has already happened: only malformed reports are refused. */
     async report(report: DeploymentReport): Promise<Reported> {
       const setup = await setupOf(report.key);
-      for (const { service } of report.services) knownService(setup, service);
+      for (const { service } of [...report.services, ...(report.floor?.services ?? [])])
+        knownService(setup, service);
       const { registered, standings } = await within(storePatienceMs, 'the store', () => record(report));
       const { deployment, isNew, superseded } = registered;
-      const notes: string[] = [];
+      const notes: string[] = report.floor === null ? [] : await declareFloor(report, report.floor);
       if (isNew) notes.push(...standingWarnings(report.services, standings));
       if (deployment.outcome === null) await startMonitor(deployment);
       if (superseded !== null)
@@ -81,6 +91,29 @@ export function createDeploymentOperations(
     });
     if (report.good !== null) await vouch(report, report.good);
     return { registered, standings: await store.releases.list(report.key) };
+  }
+
+  async function declareFloor(
+    { key, deployedAtMs }: DeploymentReport,
+    { services, by, reason }: FloorDeclaration,
+  ): Promise<string[]> {
+    await store.products.change(key, (row) => ({
+      ...row,
+      floors: services.reduce<RollbackFloors>(
+        (floors, { service, release }) =>
+          withFloor(floors, service, { release, by, reason, atMs: deployedAtMs }),
+        row.floors ?? {},
+      ),
+    }));
+    const history = await store.deployments.list(ofProduct(key, 200));
+    const warnings = services.map(({ service, release }) =>
+      floorWarning(
+        service,
+        release,
+        history.map((deployment) => releaseOf(deployment, service)),
+      ),
+    );
+    return warnings.filter((warning) => warning !== null);
   }
 
   async function vouch(report: DeploymentReport, good: { by: string; reason: string }): Promise<void> {

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { monitorWorkflowId, productName } from '../../domain/identity.ts';
+import { monitorWorkflowId, type ProductKey, productName } from '../../domain/identity.ts';
 import { activePause } from '../../domain/product-row.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
@@ -40,7 +40,19 @@ export function addDeploymentRoutes(
       body.deployment ??
       `deploy-${new Date(deployedAtMs).toISOString().slice(0, 19).replace(/[-:]/g, '').toLowerCase()}`;
     const key = { product: body.product, environment: body.environment, deployment: id };
-    const result = await operations.report({ key, services, deployedAtMs, good: body.good ?? null });
+    const floor =
+      body.rollbackFloor === undefined
+        ? null
+        : {
+            services: await servicesOf({
+              ...body.rollbackFloor,
+              product: body.product,
+              environment: body.environment,
+            }),
+            by: body.rollbackFloor.by,
+            reason: body.rollbackFloor.reason,
+          };
+    const result = await operations.report({ key, services, deployedAtMs, good: body.good ?? null, floor });
     const workflowId = monitorWorkflowId(key);
     const link = temporalUi === null ? null : `${temporalUi}/workflows/${encodeURIComponent(workflowId)}`;
     const answer = {
@@ -54,7 +66,7 @@ export function addDeploymentRoutes(
   });
 
   async function servicesOf(
-    body: z.infer<typeof deploymentReport>,
+    body: ProductKey & Pick<z.infer<typeof deploymentReport>, 'release' | 'services'>,
   ): Promise<{ service: string; release: string }[]> {
     if (body.services !== undefined)
       return Object.entries(body.services).map(([service, release]) => ({ service, release }));
@@ -144,6 +156,7 @@ export function addDeploymentRoutes(
         current: current === null ? null : plain(current),
         rollback: row.rollback === null ? null : { ...row.rollback, phase: await health.rollbackPhase(key) },
         pause: activePause(row, Date.now()),
+        floors: { ...row.floors },
         lastCheck:
           watch === null || watch.lastAtMs === null
             ? null

@@ -1,8 +1,12 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
+import type { ProductSetup } from '../../activities/dependencies.ts';
+import { ofProduct } from '../../adapters/store/deployments.ts';
+import { releaseOf } from '../../domain/deployment.ts';
 import { type ProductKey, postMortemWorkflowId } from '../../domain/identity.ts';
 import type { Incident } from '../../domain/incident.ts';
 import type { ReleaseStanding } from '../../domain/last-known-good.ts';
 import type { Pause } from '../../domain/product-row.ts';
+import { floorWarning, withFloor } from '../../domain/rollback-floor.ts';
 import { type Answer, reviewUpdate } from '../../workflows/messages.ts';
 import { ApiError } from './api-error.ts';
 import { knownService, type Lookup } from './lookup.ts';
@@ -33,11 +37,7 @@ export function createPeopleOperations(
       standing: Omit<ReleaseStanding, 'atMs' | 'service'>,
       service: string | null,
     ): Promise<void> {
-      const setup = await setupOf(key);
-      const services =
-        service === null
-          ? setup.services.map((entry) => entry.service)
-          : [knownService(setup, service).service];
+      const services = servicesMeant(await setupOf(key), service);
       for (const name of services)
         await store.releases.set(key, { ...standing, service: name, atMs: Date.now() });
       const word = standing.standing === 'good' ? 'good' : 'bad (quarantined)';
@@ -45,6 +45,33 @@ export function createPeopleOperations(
         key,
         `${standing.release} declared ${word} by ${standing.author}: ${standing.reason}`,
       );
+    },
+
+    /** @returns what the person should know */
+    async setFloor(
+      key: ProductKey,
+      { release, by, reason }: { release: string | null; by: string; reason: string },
+      service: string | null,
+    ): Promise<string[]> {
+      const services = servicesMeant(await setupOf(key), service);
+      const floor = release === null ? null : { release, by, reason, atMs: Date.now() };
+      await store.products.change(key, (row) => ({
+        ...row,
+        floors: services.reduce((floors, name) => withFloor(floors, name, floor), row.floors ?? {}),
+      }));
+      const what = release === null ? 'lifted' : `set to ${release}`;
+      await noteForPeople(key, `Rollback floor of ${services.join(', ')} ${what} by ${by}: ${reason}`);
+      if (release === null) return [];
+      const history = await store.deployments.list(ofProduct(key, 200));
+      return services
+        .map((name) =>
+          floorWarning(
+            name,
+            release,
+            history.map((deployment) => releaseOf(deployment, name)),
+          ),
+        )
+        .filter((warning) => warning !== null);
     },
 
     async review(incident: string, review: { by: string; verdict: string; note: string }): Promise<Answer> {
@@ -70,4 +97,10 @@ export function createPeopleOperations(
     if (earlier === null) return { accepted: true, reason: 'review recorded' };
     return { accepted: false, reason: `reviewed already by ${(earlier as typeof review).by}` };
   }
+}
+
+function servicesMeant(setup: ProductSetup, service: string | null): string[] {
+  return service === null
+    ? setup.services.map((entry) => entry.service)
+    : [knownService(setup, service).service];
 }

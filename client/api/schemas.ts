@@ -22,6 +22,18 @@ export const deploymentReport = z
       .strictObject({ by: person, reason: words })
       .optional()
       .describe('a person vouches for the release'),
+    rollbackFloor: z
+      .strictObject({
+        release: identifier('release').optional().describe('for a product with one service'),
+        services: z.record(identifier('service'), identifier('release')).optional(),
+        reason: words,
+        by: person.default('the deployment'),
+      })
+      .refine((floor) => (floor.release === undefined) !== (floor.services === undefined), {
+        error: 'give either release (for a product with one service) or services',
+      })
+      .optional()
+      .describe('no older release may be restored from now on: after an irreversible migration, say'),
   })
   .refine((report) => (report.release === undefined) !== (report.services === undefined), {
     error: 'give either release (for a product with one service) or services',
@@ -77,6 +89,15 @@ export const standingRequest = z
     service: identifier('service').optional(),
   })
   .openapi('StandingRequest');
+
+export const floorRequest = z
+  .strictObject({
+    release: identifier('release').nullable().describe('null lifts the floor'),
+    service: identifier('service').optional().describe('default: every service of the product'),
+    by: person,
+    reason: words,
+  })
+  .openapi('FloorRequest');
 
 export const reviewRequest = z
   .strictObject({
@@ -143,6 +164,12 @@ export const productStatus = z
       .object({ id: z.string(), deployment: z.string(), sinceMs: z.number(), phase: z.string().nullable() })
       .nullable(),
     pause: z.object({ untilMs: z.number().nullable(), by: z.string(), reason: z.string() }).nullable(),
+    floors: z
+      .record(
+        z.string(),
+        z.object({ release: z.string(), by: z.string(), reason: z.string(), atMs: z.number() }),
+      )
+      .describe('by service: no older release may be restored'),
     lastCheck: z.object({ atMs: z.number(), sentence: z.string() }).nullable(),
     timeline: z.array(timelineEntry),
   })

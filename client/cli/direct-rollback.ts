@@ -10,7 +10,7 @@ import { defaultEnvironment, type ProductKey, productName } from '../../domain/i
 import type { Incident } from '../../domain/incident.ts';
 import { unexpectedRelease } from '../../domain/live.ts';
 import { beginRollback } from '../../domain/product-row.ts';
-import type { Move, ServicePlan } from '../../domain/rollback.ts';
+import { type Move, refusedTarget, type ServicePlan } from '../../domain/rollback.ts';
 import type { Scope } from '../rollback-client.ts';
 import { type CommonOptions, print, whoAmI } from './context.ts';
 import { CommandFailure, exitCode } from './exit-codes.ts';
@@ -127,6 +127,9 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
 
   async function choose(product: ProductSetup, plan: ServicePlan): Promise<Move> {
     const { target } = reachOf(product, plan.service);
+    const refused = refusedTarget({ services: [plan] }, wanted.to);
+    if (refused !== null && !wanted.force)
+      throw new CommandFailure(exitCode.failure, `${refused}; --force restores it all the same`);
     const candidates =
       wanted.to === null ? plan.candidates : [{ release: wanted.to, reason: `chosen by ${by}` }];
     for (const candidate of candidates) {

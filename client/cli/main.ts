@@ -40,6 +40,11 @@ const entries: readonly Entry[] = [
       ['--id <deployment>', 'id of the deployment; the same id is the same deployment'],
       ['--at <time>', 'when it happened, ISO 8601 (default: now)'],
       ['--good <reason>', 'vouch for the release: it is a rollback target at once'],
+      [
+        '--rollback-floor <release>',
+        'no older release may be restored from now on (an irreversible migration); RELEASE or SERVICE=RELEASE,…',
+      ],
+      ['--floor-reason <reason>', 'why'],
     ],
     load: async () => (await import('./commands/deployed.ts')).deployed,
   },
@@ -121,6 +126,16 @@ const entries: readonly Entry[] = [
     description: 'Stop a rollback after its current step',
     example: 'orchestrator abort shop',
     load: async () => (await import('./commands/people.ts')).command('abort'),
+  },
+  {
+    usage: 'floor <product> [release] [reason]',
+    description: 'Restore no release older than this one from now on, or lift that',
+    example: 'orchestrator floor shop v2.5.0 "drops the column price"\n  orchestrator floor shop --lift',
+    options: [
+      ['--service <service>', 'default: every service of the product'],
+      ['--lift', 'there is no floor any more'],
+    ],
+    load: async () => (await import('./commands/people.ts')).floor,
   },
   {
     usage: 'release <product> <release> [reason]',

@@ -152,6 +152,40 @@ describe('reporting a deployment', () => {
     expect(deployments).toHaveLength(1);
   });
 
+  it('may declare a rollback floor: no older release comes back until it is lifted', async () => {
+    const { service } = await aBadDeployment('floored');
+    await service.deploy('v3');
+    const report = {
+      product: 'floored',
+      deployment: 'deploy-v3',
+      release: 'v3',
+      rollbackFloor: { release: 'v3', reason: 'drops the column price', by: 'Ana' },
+    };
+    expect((await post('/v1/deployments', report)).status).toBe(201);
+    const barred = {
+      release: 'v1',
+      reason: expect.stringMatching(/^below the rollback floor v3 declared by Ana/),
+    };
+    expect((await client.planRollback({ product: 'floored' })).services[0]).toMatchObject({
+      candidates: [],
+      rejected: expect.arrayContaining([barred]),
+    });
+    const unknown = await post('/v1/products/floored/floor', { release: 'v9', by: 'Ben', reason: 'typo' });
+    expect(unknown.body.reason).toContain('v9 of web was never deployed here');
+    expect((await client.status({ product: 'floored' })).floors).toMatchObject({ web: { release: 'v9' } });
+    const lifted = await post('/v1/products/floored/floor', {
+      release: null,
+      by: 'Ben',
+      reason: 'migrated back',
+    });
+    expect(lifted).toMatchObject({ status: 200, body: { accepted: true } });
+    expect((await client.planRollback({ product: 'floored' })).services[0]?.candidates).toMatchObject([
+      { release: 'v1' },
+    ]);
+    const both = { ...report, rollbackFloor: { release: 'v3', services: { web: 'v3' }, reason: 'x' } };
+    expect((await post('/v1/deployments', both)).status).toBe(400);
+  });
+
   it('tells the owner of a quarantined release, and watches it all the same', async () => {
     const { product, service } = world.addProduct('quarantine');
     await client.setStanding({ product }, 'v3', { standing: 'bad', by: 'Ana', reason: 'loses carts' });

@@ -101,7 +101,13 @@ async function reported(product: string, deployment = 'build-1'): Promise<Deploy
 }
 
 function aReport(key: DeploymentKey) {
-  return { key, services: [{ service: 'web', release: 'v2' }], deployedAtMs: Date.now() - 5_000, good: null };
+  return {
+    key,
+    services: [{ service: 'web', release: 'v2' }],
+    deployedAtMs: Date.now() - 5_000,
+    good: null,
+    floor: null,
+  };
 }
 
 function monitor(key: DeploymentKey) {

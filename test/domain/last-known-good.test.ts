@@ -80,7 +80,9 @@ describe('the last known good release', () => {
     const history = [aDeployment({ release: 'v3' }), aDeployment({ release: 'v2' })];
     const { candidates, rejected } = candidatesOf('v4', history, [aStanding('v3', standing)]);
     expect(releases(candidates)).toEqual(['v2']);
-    expect(rejected).toEqual([{ release: 'v3', reason: `${standing} by ana: seen in staging` }]);
+    expect(rejected).toEqual([
+      { release: 'v3', reason: `${standing} by ana: seen in staging`, barred: true },
+    ]);
   });
 
   it('may be declared good by a person, without any traffic and without a deployment', () => {

@@ -11,6 +11,7 @@ import {
   reviewUpdate,
   statusQuery,
 } from '../../workflows/messages.ts';
+import type { rollback } from '../../workflows/rollback.ts';
 import { createWorld, hourMs, minuteMs, product, type World } from '../support/harness.ts';
 
 const sickFrom12 = (ms: number) => (ms > 12 * minuteMs ? { errorsPerMinute: 50 } : {});
@@ -386,6 +387,35 @@ describe('rollback', () => {
     });
     expect(world.service.calls).toEqual([]);
     expect((await world.timeline()).join('\n')).toContain('Rollback refused');
+  });
+
+  it('a target below the rollback floor is refused with what can be done instead, and nothing is touched', async () => {
+    const { key } = await world.deploy('v2');
+    const floor = { release: 'v2', by: 'Ana', reason: 'v2 drops a column', atMs: await world.now() };
+    await world.store.products.change(product, (row) => ({ ...row, floors: { web: floor } }));
+    const input = { key, services: [{ service: 'web', release: 'v2' }], request: request({ to: 'v1' }) };
+    const result = await world.environment.client.workflow.execute<typeof rollback>('rollback', {
+      workflowId: rollbackWorkflowId(product),
+      taskQueue: controlQueue,
+      args: [{ ...input, plan: null, searchAttributes: true }],
+    });
+    expect(result.outcome).toBe('refused');
+    expect(result.reason).toMatch(
+      /^v1 of web is no rollback target: below the rollback floor v2 declared by Ana: v2 drops a column\. Instead: stop its traffic/,
+    );
+    expect(world.service.calls).toEqual([]);
+    expect((await world.store.products.read(product)).rollback).toBeNull();
+  });
+
+  it('where the floor leaves no release to go back to, people are asked and traffic is not touched', async () => {
+    const { key } = await world.deploy('v2');
+    const floor = { release: 'v2', by: 'Ana', reason: 'v2 drops a column', atMs: await world.now() };
+    await world.store.products.change(product, (row) => ({ ...row, floors: { web: floor } }));
+    await escalated();
+    expect(world.service.calls).toEqual([]);
+    const asked = world.told.find(({ title }) => title.startsWith('No rollback possible'));
+    expect(asked?.text).toMatch(/v1: below the rollback floor v2 .* Instead: .*, or hand over/s);
+    expect(await world.store.deployments.read(key)).toMatchObject({ outcome: null });
   });
 
   it('malformed signals from the Temporal UI do no harm', async () => {

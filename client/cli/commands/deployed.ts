@@ -7,6 +7,8 @@ interface Options extends CommonOptions {
   readonly id?: string;
   readonly at?: string;
   readonly good?: string;
+  readonly rollbackFloor?: string;
+  readonly floorReason?: string;
 }
 
 /** `orchestrator deployed PRODUCT RELEASE` or `SERVICE=RELEASE,…`. */
@@ -17,6 +19,15 @@ export async function deployed([product, releases]: string[], options: Options):
     ...(options.id === undefined ? {} : { deployment: options.id }),
     ...(options.at === undefined ? {} : { deployedAt: timeOf('--at', options.at) }),
     ...(options.good === undefined ? {} : { good: { by: whoAmI(), reason: options.good } }),
+    ...(options.rollbackFloor === undefined
+      ? {}
+      : {
+          rollbackFloor: {
+            ...releasesOf(options.rollbackFloor),
+            by: whoAmI(),
+            reason: options.floorReason ?? 'declared with the deployment',
+          },
+        }),
   });
   const { deployment, isNew, notes, link } = answer;
   const lines = [

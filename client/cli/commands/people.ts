@@ -85,3 +85,20 @@ export async function release(
   });
   printAnswer(options, answer);
 }
+
+/** No older release comes back from now on; `--lift` takes that back. */
+export async function floor(
+  [product, name, reason]: string[],
+  options: CommonOptions & { lift?: boolean; service?: string },
+): Promise<void> {
+  const [release, why] = options.lift === true ? [null, name] : [name, reason];
+  if (release === undefined || (options.lift === true && reason !== undefined))
+    throw new CommandFailure(exitCode.usage, 'give either a release or --lift');
+  const answer = await apiClient(options).setFloor(scopeOf(product as string, options), {
+    release,
+    by: whoAmI(),
+    reason: why ?? 'no reason given',
+    ...(options.service === undefined ? {} : { service: options.service }),
+  });
+  printAnswer(options, answer);
+}

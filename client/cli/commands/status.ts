@@ -41,7 +41,7 @@ function stateOf({ current, rollback, pause }: Status): string {
 }
 
 function describe(found: Status): string {
-  const { current, lastCheck, pause, timeline } = found;
+  const { current, lastCheck, pause, floors, timeline } = found;
   const lines = [oneLine(found)];
   if (current !== null)
     lines.push(
@@ -53,6 +53,8 @@ function describe(found: Status): string {
     lines.push(
       `  paused by ${pause.by} ${pause.untilMs === null ? 'until resumed' : `until ${new Date(pause.untilMs).toISOString()}`}: ${pause.reason}`,
     );
+  for (const [service, { release, by, reason }] of Object.entries(floors))
+    lines.push(`  rollback floor of ${service}: ${release}, by ${by}: ${reason}`);
   if (timeline.length > 0) lines.push('', 'Timeline (UTC):', ...timeline.slice(-20).map(timelineLine));
   return lines.join('\n');
 }
