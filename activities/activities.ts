@@ -1,4 +1,5 @@
 import { createBeginRollbackActivities } from './begin-rollback.ts';
+import { createReadinessActivities } from './check-readiness.ts';
 import { createConcludeActivities } from './conclude-rollback.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createEvidenceActivities } from './evidence.ts';
@@ -28,6 +29,7 @@ export function createReachActivities(dependencies: Dependencies) {
     ...createTrafficActivities(dependencies),
     ...createVerifyActivities(dependencies),
     ...createEvidenceActivities(dependencies),
+    ...createReadinessActivities(dependencies),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ChangeSource } from '../adapters/changes/change-source.ts';
+import type { CompatibilityCheck } from '../adapters/compatibility/compatibility-check.ts';
 import type { DeployTarget } from '../adapters/deploy-target/deploy-target.ts';
 import type { HealthProbe } from '../adapters/health/health-probe.ts';
 import type { IssueTracker } from '../adapters/issues/issue-tracker.ts';
@@ -27,6 +28,8 @@ export interface ServiceSetup {
   readonly probe: HealthProbe;
   /** `null`: nothing stands before the service; a rollback leaves traffic alone. */
   readonly traffic: TrafficControl | null;
+  /** Whether older releases can live with what newer ones left; absent: nobody asks. */
+  readonly compatibility?: CompatibilityCheck | null;
   readonly logs: LogSource | null;
   readonly changes: ChangeSource | null;
 }

@@ -9,7 +9,7 @@ import {
 } from '../domain/deployment.ts';
 import type { Reference } from '../domain/detection/reference.ts';
 import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
-import { rollbackCandidates } from '../domain/last-known-good.ts';
+import { type ReleaseStanding, rollbackCandidates } from '../domain/last-known-good.ts';
 import type { Policy } from '../domain/policy.ts';
 import { newWatch, type WatchState } from '../domain/watch.ts';
 import { learnFromStore } from './learn-habits.ts';
@@ -59,16 +59,18 @@ async function referencesFor(
   earlier: readonly Deployment[],
   policy: Policy,
 ): Promise<Reference[]> {
-  const good = await goodReference(store, watched, earlier, policy);
+  const standings = await store.releases.list(watched.key);
+  const good = await goodReference(store, watched, earlier, standings, policy);
   const before = await minutesBefore(store, watched, earlier[0], policy);
   return [good, before].filter((reference) => reference !== null);
 }
 
 /** What last known good showed over all of its breach-free watch; a restored release is compared with itself. */
-async function goodReference(
+export async function goodReference(
   store: Store,
-  watched: Opening & ServiceRelease,
+  watched: ServiceRelease & Pick<Opening, 'origin'>,
   earlier: readonly Deployment[],
+  standings: readonly ReleaseStanding[],
   policy: Policy,
 ): Promise<Reference | null> {
   const releases =
@@ -78,7 +80,7 @@ async function goodReference(
           service: watched.service,
           current: watched.release,
           deployments: earlier,
-          standings: await store.releases.list(watched.key),
+          standings,
           goodAfterMs: policy.monitoring.goodAfterMs,
         }).candidates.map((candidate) => candidate.release);
   for (const release of releases) {

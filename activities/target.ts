@@ -18,6 +18,7 @@ import {
 import type { Dependencies } from './dependencies.ts';
 import { probesOf } from './look-at.ts';
 import { serviceSetup } from './service-setup.ts';
+import { findWayBack, recordedRecipes } from './way-back.ts';
 import { messageOf, within } from './within.ts';
 
 export interface StepInput {
@@ -35,7 +36,7 @@ const betweenLooksMs = 150;
 /** Between the two measurements of a service that gets no traffic. */
 const lookAgainMs = 500;
 
-export function createTargetActivities({ catalog }: Dependencies) {
+export function createTargetActivities({ store, catalog }: Dependencies) {
   return {
     /** Proves that the target can be reached, compares what is live, and finds a restorable release for each service. */
     async chooseTarget(
@@ -66,8 +67,10 @@ export function createTargetActivities({ catalog }: Dependencies) {
 
     async restore(input: StepInput): Promise<StepResult> {
       return compareThen(input, async (step) => {
-        const { target } = serviceSetup(await catalog.setup(input.key), input.move.service);
-        await target.restore(input.move.service, input.move.to, step);
+        const { service, to } = input.move;
+        const { target } = serviceSetup(await catalog.setup(input.key), service);
+        const recipe = await recordedRecipes(store, input.key, service)(to);
+        await target.restore(service, to, { ...step, recipe });
         return `${input.move.service} is configured to run ${input.move.to}`;
       });
     },
@@ -174,19 +177,19 @@ export function createTargetActivities({ catalog }: Dependencies) {
     plan: ServicePlan,
     to: string | null,
   ): Promise<Omit<Move, 'replaceable'> | { none: string }> {
-    const { target } = serviceSetup(await catalog.setup(key), plan.service);
-    const rejected = plan.rejected.map((entry) => `${entry.release}: ${entry.reason}`);
-    const wanted = to === null ? plan.candidates : allowed(plan, to);
-    for (const candidate of wanted) {
-      const answer = await target.restorable(
-        plan.service,
-        candidate.release,
-        Context.current().cancellationSignal,
-      );
-      if (answer.restorable)
-        return { service: plan.service, from: plan.release, to: candidate.release, reason: candidate.reason };
-      rejected.push(`${candidate.release}: not restorable, ${answer.reason}`);
-    }
+    const found = await findWayBack({
+      reach: serviceSetup(await catalog.setup(key), plan.service),
+      plan,
+      candidates: to === null ? plan.candidates : allowed(plan, to),
+      recipeOf: recordedRecipes(store, key, plan.service),
+      signal: Context.current().cancellationSignal,
+    });
+    if (found.kind === 'found')
+      return { service: plan.service, from: plan.release, to: found.release, reason: found.reason };
+    const rejected = [
+      ...plan.rejected.map(({ release, reason }) => `${release}: ${reason}`),
+      ...found.passedOver,
+    ];
     const why = rejected.length === 0 ? 'no other release is known' : rejected.join('; ');
     const what = to === null ? 'there is no last known good release' : `${to} cannot be the target`;
     const instead = plan.barred?.length ? `. ${alternatives(plan)}` : '';

@@ -11,6 +11,7 @@ import { type AttemptPlan, nextTick, planAttempt, tickGrid } from '../domain/tic
 import { clockTime } from '../domain/timeline.ts';
 import { advanceWatch, type WatchState, type WatchStep, watchedEnough } from '../domain/watch.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
+import { lookAtWayBack } from './keep-way-back.ts';
 import { learnFromSources } from './learn-from-source.ts';
 import { learnAgainFromStore, newestPeers } from './learn-habits.ts';
 import { lookAt, strangersIn } from './look-at.ts';
@@ -235,13 +236,14 @@ async function takeSample(
   plan: Extract<AttemptPlan, { kind: 'measure' }>,
 ): Promise<Taken> {
   const signal = Context.current().cancellationSignal;
-  const looks = await Promise.all(
-    input.services.map(({ service }) => {
-      const watch = known.state.services.find((entry) => entry.service === service);
-      const cursor = plan.gap ? null : (watch?.cursor ?? null);
-      return lookAt(serviceSetup(setup, service), { key: input.key, cursor, signal });
-    }),
-  );
+  const looking = input.services.map(({ service }) => {
+    const watch = known.state.services.find((entry) => entry.service === service);
+    const cursor = plan.gap ? null : (watch?.cursor ?? null);
+    return lookAt(serviceSetup(setup, service), { key: input.key, cursor, signal });
+  });
+  const readiness = plan.regular ? lookAtWayBack(dependencies, input, setup, known.state) : null;
+  const looks = await Promise.all(looking);
+  const wayBackSeen = await readiness;
   const atMs = await dependencies.clock.now();
   const peers = await peersOf(dependencies, setup, atMs);
   const step = advanceWatch(
@@ -253,6 +255,7 @@ async function takeSample(
       atMs,
       services: looks.map(({ observation }) => ({ ...observation, peers })),
       unexpected: strangersIn(looks, input.services),
+      ...(wayBackSeen === null ? {} : { readiness: wayBackSeen }),
     },
     {
       policy: setup.policy,

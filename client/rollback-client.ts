@@ -5,9 +5,12 @@ import type {
   deployment,
   deploymentReport,
   floorRequest,
+  gateAnswer,
+  gateRequest,
   incident,
   pauseRequest,
   productStatus,
+  readiness,
   reported,
   reviewRequest,
   rollbackPlan,
@@ -81,6 +84,10 @@ export function createRollbackClient(options: ClientOptions) {
       ),
     setFloor: (scope: Scope, body: Body<typeof floorRequest>) =>
       send<Result<typeof answer>>('POST', at(scope, '/floor'), query(scope), body),
+    /** Answers also when the gate is shut; asking may take half a minute, for a worker looks at everything. */
+    gate: (scope: Scope, body: Body<typeof gateRequest> = {}) =>
+      send<Result<typeof gateAnswer>>('POST', at(scope, '/gate'), query(scope), body, [409], gatePatienceMs),
+    readiness: (scope: Scope) => send<Result<typeof readiness>>('GET', at(scope, '/readiness'), query(scope)),
     incidents: (filter: { product?: string; environment?: string; limit?: number } = {}) =>
       send<{ incidents: Result<typeof incident>[] }>('GET', '/v1/incidents', filter),
     incident: (id: string) =>
@@ -102,6 +109,8 @@ export type CommandName = 'acknowledge' | 'retry' | 'resolve' | 'abort' | 'hando
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
+const gatePatienceMs = 40_000;
+
 function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
   return async function send<Answer>(
     method: 'GET' | 'POST',
@@ -109,6 +118,7 @@ function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
     query: Query,
     body?: unknown,
     alsoAnswers: readonly number[] = [],
+    patienceMs = timeoutMs,
   ): Promise<Answer> {
     const target = new URL(path, url);
     for (const [name, value] of Object.entries(query))
@@ -119,7 +129,7 @@ function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
         authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(patienceMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     };
     const response = await fetch(target, request).catch((error: unknown) => {

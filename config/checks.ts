@@ -1,5 +1,6 @@
 import { queryProblem, querySets } from '../adapters/metrics/prometheus/queries.ts';
 import type { Finding } from './findings.ts';
+import { readFreezeWindow } from './freeze-windows.ts';
 import { policyOf } from './policy.ts';
 import type { Env } from './references.ts';
 import type { ConfigFile } from './schema/config-file.ts';
@@ -53,6 +54,12 @@ function policyProblems(file: ConfigFile, yaml: YamlFile, product: string | unde
   if (monitoring.blindEscalateMs < monitoring.blindAlertMs) {
     const message = 'found less than blind_alert_minutes; allowed: that or more';
     problems.push(yaml.at([...at, 'monitoring', 'blind_escalate_minutes'], message));
+  }
+  const windows = (product === undefined ? file.rollback_policy : own)?.freeze_windows ?? [];
+  for (const [index, written] of windows.entries()) {
+    const window = readFreezeWindow(written);
+    if (typeof window === 'string')
+      problems.push(yaml.at([...at, 'freeze_windows', index, 'until'], `found ${window}`));
   }
   const allowed = channelNames(file);
   const levels = (product === undefined ? file.rollback_policy?.escalation : own?.escalation) ?? [];

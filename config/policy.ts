@@ -1,4 +1,5 @@
 import { defaultPolicy, type Policy } from '../domain/policy.ts';
+import { readFreezeWindow } from './freeze-windows.ts';
 import type { ConfigFile } from './schema/config-file.ts';
 import type { PolicySettings } from './schema/policy.ts';
 
@@ -107,6 +108,10 @@ function policyFrom(settings: PolicySettings): Policy {
       unattendedDowntimeMinutes:
         settings.statistics?.unattended_downtime_minutes ?? statistics.unattendedDowntimeMinutes,
     },
+    // One that is no window is a problem of its own (`checks.ts`), and no reason to be without a policy.
+    freezeWindows: (settings.freeze_windows ?? [])
+      .map(readFreezeWindow)
+      .filter((window) => typeof window !== 'string'),
   };
 }
 

@@ -20,7 +20,9 @@ export type ConditionKind =
   | 'gap'
   | 'changed_outside'
   | 'superseded'
-  | 'policy_problem';
+  | 'policy_problem'
+  /** A rollback would not work now. */
+  | 'not_ready';
 
 /** A condition and since when it holds; it ends only after `endAfterTicks` regular ticks without it. */
 export interface StandingCondition extends Condition {

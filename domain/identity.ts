@@ -36,6 +36,11 @@ export function rollbackWorkflowId(key: ProductKey): string {
   return `rollback/${key.product}/${key.environment}`;
 }
 
+/** Begins the ids of the gate's questions. */
+export function readinessWorkflowId(key: ProductKey): string {
+  return `readiness/${key.product}/${key.environment}`;
+}
+
 export function postMortemWorkflowId(incident: string): string {
   return `post-mortem/${incident}`;
 }

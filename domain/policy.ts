@@ -1,3 +1,5 @@
+import type { FreezeWindow } from './freeze-window.ts';
+
 /** The rollback policy, all durations in milliseconds. `config/` makes it from the YAML file and fills the defaults. */
 export interface Policy {
   /** `false`: running monitors observe, alert and record what they would have done, but act on nothing. */
@@ -10,6 +12,8 @@ export interface Policy {
   readonly rollback: RollbackPolicy;
   readonly escalation: EscalationPolicy;
   readonly statistics: StatisticsPolicy;
+  /** When the gate lets nothing through. */
+  readonly freezeWindows: readonly FreezeWindow[];
 }
 
 export interface DetectionPolicy {
@@ -136,4 +140,5 @@ export const defaultPolicy: Policy = {
     acknowledgeMs: 30 * minute,
   },
   statistics: { manualRollbackMinutes: 25, unattendedDowntimeMinutes: 30 },
+  freezeWindows: [],
 };

@@ -55,6 +55,30 @@ export interface WatchState {
   /** Regular ticks in a row at which somebody else's release was live. */
   readonly outsideTicks: number;
   readonly baselineDone: boolean;
+  /** When it was last looked whether a rollback would work, and what is missing; absent: not yet. */
+  readonly readiness?: ReadinessSeen;
+}
+
+export interface ReadinessSeen {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  /** The sentence that says what is missing, or `null` when a rollback would work. */
+  readonly missing: string | null;
+}
+
+const hourMs = 3_600_000;
+/** What is missing may be mended any minute, and the owner waits for the word. */
+const whileMissingMs = 5 * 60_000;
+
+/** Whether a regular check should look at the way back, too: at the first, then hourly; a sick release has other worries. */
+export function isReadinessDue(
+  { readiness, suspect }: WatchState,
+  atMs: number,
+  intervalMs: number,
+): boolean {
+  if (readiness === undefined) return true;
+  const everyMs = readiness.missing === null ? hourMs : whileMissingMs;
+  return !suspect && atMs - readiness.atMs > everyMs - intervalMs / 2;
 }
 
 export function newWatch(
@@ -116,6 +140,8 @@ export interface Observation {
   readonly services: readonly ServiceObservation[];
   /** The sentence that says who else changed the service, or `null`. */
   readonly unexpected: string | null;
+  /** Where this check looked at the way back, too. */
+  readonly readiness?: ReadinessSeen;
 }
 
 export interface WatchContext {
@@ -143,10 +169,12 @@ const outsideGraceTicks = 2;
 export function advanceWatch(state: WatchState, seen: Observation, context: WatchContext): WatchStep {
   const steps = state.services.map((service) => advanceService(service, seen, context));
   const outsideTicks = seen.unexpected === null ? 0 : state.outsideTicks + (seen.regular ? 1 : 0);
+  const readiness = seen.readiness ?? state.readiness;
   const found = [
     ...steps.flatMap((step) => step.found),
     ...gapCondition(state, seen, context.policy),
     ...outsideCondition(seen, outsideTicks),
+    ...readinessCondition(readiness),
   ];
   const breached = found.some((condition) => condition.kind === 'breach');
   const observed = seen.regular && !seen.gap && steps.every((step) => step.evidence);
@@ -170,6 +198,7 @@ export function advanceWatch(state: WatchState, seen: Observation, context: Watc
     ),
     goodMs: breached ? 0 : state.goodMs + busyMs,
     outsideTicks,
+    ...(readiness === undefined ? {} : { readiness }),
     baselineDone:
       state.baselineDone || seen.atMs >= context.deployedAtMs + context.policy.monitoring.baselineWindowMs,
   };
@@ -318,6 +347,13 @@ function gapCondition(state: WatchState, seen: Observation, policy: Policy): Con
   if (silentMs <= 3 * policy.monitoring.checkIntervalMs) return [];
   const reason = `nothing was measured for ${shortDuration(silentMs)}`;
   return [{ key: 'gap', kind: 'gap', service: null, reason, severity: 'warning' }];
+}
+
+/** Stands until the next look finds nothing missing. */
+function readinessCondition(readiness: ReadinessSeen | undefined): Condition[] {
+  if (readiness === undefined || readiness.missing === null) return [];
+  const { missing: reason } = readiness;
+  return [{ key: 'not_ready', kind: 'not_ready', service: null, reason, severity: 'warning' }];
 }
 
 function outsideCondition(seen: Observation, outsideTicks: number): Condition[] {

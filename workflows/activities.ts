@@ -177,6 +177,18 @@ export function describing(taskQueue: string) {
   });
 }
 
+/** For the gate: whoever would have to roll back must answer now. */
+export function askingReadiness(taskQueue: string) {
+  return proxyActivities<Pick<Activities, 'checkReadiness'>>({
+    taskQueue,
+    summary: 'would a rollback work?',
+    heartbeatTimeout,
+    startToCloseTimeout: '35s',
+    scheduleToCloseTimeout: '40s',
+    retry: { initialInterval: '1s', maximumAttempts: 2 },
+  });
+}
+
 /** What is live, for a deployment that somebody made by hand. */
 export function looking(taskQueue: string) {
   return proxyActivities<Pick<Activities, 'readLive'>>({

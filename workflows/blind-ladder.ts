@@ -73,3 +73,5 @@ export function createBlindLadder(
     },
   };
 }
+
+export type BlindLadder = ReturnType<typeof createBlindLadder>;

@@ -12,7 +12,6 @@ import {
 } from '@temporalio/workflow';
 import type { MonitoredDeployment, MonitorSettings } from '../activities/monitor.ts';
 import type { WatchResult } from '../activities/watch.ts';
-import type { Edge } from '../domain/conditions.ts';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
 import { productName, rollbackWorkflowId, standbyWorkflowId } from '../domain/identity.ts';
 import { controlQueue } from '../domain/queues.ts';
@@ -33,6 +32,7 @@ import { createPresence } from './presence.ts';
 import type { rollback } from './rollback.ts';
 import type { standby } from './standby.ts';
 import { workflowMemo } from './start-options.ts';
+import { createEdgeTeller } from './tell-edges.ts';
 import { createTeller } from './teller.ts';
 import { watchStranger } from './watch-stranger.ts';
 
@@ -51,13 +51,6 @@ export async function monitorDeployment(input: MonitorInput): Promise<MonitorRes
 }
 
 function createMonitor(input: MonitorInput) {
-  const environment = input.key.environment === 'production' ? '' : ` --environment ${input.key.environment}`;
-  const byHand = [
-    {
-      label: 'Roll back all the same',
-      command: `orchestrator rollback ${input.key.product} "why"${environment}`,
-    },
-  ];
   const deployment: MonitoredDeployment = {
     key: input.key,
     services: input.services,
@@ -69,6 +62,7 @@ function createMonitor(input: MonitorInput) {
   const teller = createTeller(input.key, workflowInfo().runId, journal);
   const inbox = receiveMonitorMessages(input, presence, journal);
   const blind = createBlindLadder(input.key, teller, input.carry?.blindSince ?? {});
+  const tellEdge = createEdgeTeller(input, { journal, teller, blind });
   const reported: Record<string, { couldAct: boolean }> = { ...input.carry?.reported };
   let settings: MonitorSettings;
   let plan: RollbackPlan;
@@ -174,7 +168,7 @@ function createMonitor(input: MonitorInput) {
     for (const edge of result.edges) {
       if (edge.change === 'began') reported[edge.condition.key] = { couldAct: edge.mayAct };
       else delete reported[edge.condition.key];
-      report(edge, result);
+      tellEdge(edge, result);
     }
     const began = (kind: string) =>
       result.edges.find((edge) => edge.change === 'began' && edge.condition.kind === kind)?.condition;
@@ -193,42 +187,6 @@ function createMonitor(input: MonitorInput) {
       breachAtMs: breach.sinceMs,
     };
     return rollBack(() => startOrJoin(request), request);
-  }
-
-  function report({ condition: found, change }: Edge, result: Extract<WatchResult, { kind: 'edges' }>): void {
-    if (found.kind === 'blind') {
-      if (change === 'began') blind.began(found.key, found.reason, result.atMs);
-      else blind.ended(found.key);
-    }
-    if (change === 'ended') {
-      journal.note('detected', `${found.key} has ended`, result.atMs);
-      return;
-    }
-    if (found.kind === 'superseded' || found.kind === 'changed_outside') return;
-    journal.note(
-      found.kind === 'blind' ? 'blind' : 'detected',
-      `Monitoring detects ${found.kind}: ${found.reason}`,
-      result.atMs,
-    );
-    if (found.kind === 'breach' && result.obstacle !== null) {
-      const text = `Would have rolled back ${releaseNames(input.services)}: ${found.reason}. Not done: ${result.obstacle}.`;
-      journal.note('decision', text, result.atMs);
-      teller.tell('owner', { severity: 'critical', title: 'Breach, but no automatic rollback', text });
-    } else if (found.kind === 'external') {
-      const title = `Sick, but not by the release, it seems: ${productName(input.key)}`;
-      const text = `${releaseNames(input.services)}: ${found.reason}. It is judged on, and rolled back when it stays sick afterwards.`;
-      teller.tell('owner', { severity: 'critical', title, text, commands: byHand });
-    } else if (found.kind === 'dry_run') {
-      const text = `Would have rolled back ${releaseNames(input.services)}: ${found.reason}. Not done: this trigger is on dry_run.`;
-      journal.note('decision', text, result.atMs);
-      teller.tell('owner', { severity: 'warning', title: 'Breach of a trigger on dry_run', text });
-    } else if (found.kind === 'suspect' || found.kind === 'gap') {
-      teller.tell('owner', {
-        severity: 'warning',
-        title: `${found.kind}: ${productName(input.key)}`,
-        text: found.reason,
-      });
-    }
   }
 
   async function rollBack(

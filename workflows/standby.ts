@@ -75,6 +75,12 @@ export async function standby(input: StandbyInput): Promise<string> {
       return;
     }
     reported[found.key] = { couldAct: false };
+    if (found.kind === 'not_ready')
+      teller.tell('owner', {
+        severity: 'warning',
+        title: `The way back is not ready: ${productName(key)}`,
+        text: `If ${releaseNames(services)} went bad now, ${found.reason}.`,
+      });
     if (found.kind !== 'breach') return;
     const text = `${releaseNames(services)}: ${found.reason}. Its watch is over: nothing is rolled back by itself.`;
     journal.note('detected', `On standby, breach: ${found.reason}`);

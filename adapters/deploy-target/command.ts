@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { LiveService } from '../../domain/live.ts';
 import { childEnvironment } from '../child-environment.ts';
+import { fillIn, refuseOption } from '../command-arguments.ts';
 import { type CommandRequest, type CommandResult, commandError, runCommand } from '../run-command.ts';
 import type { DeployTarget, Restorable, StepContext } from './deploy-target.ts';
 
@@ -85,21 +86,6 @@ function requestFor(
     timeLimitMs: options.timeLimitMs ?? defaultTimeLimitMs,
     outputLimitBytes: options.outputLimitBytes ?? defaultOutputLimitBytes,
   };
-}
-
-/** A release named `--force` would be an option to the command it is given to. */
-function refuseOption(name: string, value: string): void {
-  if (value === '' || value.startsWith('-') || value.includes('\0')) {
-    throw new Error(`${name} ${JSON.stringify(value)} cannot be given to a command`);
-  }
-}
-
-function fillIn(argument: string, names: Names): string {
-  return argument.replace(/\{(service|release|key)\}/g, (placeholder, name: string) => {
-    const value = names[name];
-    if (value === undefined) throw new Error(`${placeholder} in "${argument}" is not known to this command`);
-    return value;
-  });
 }
 
 async function runWithHeartbeats(request: CommandRequest, step: StepContext): Promise<CommandResult> {

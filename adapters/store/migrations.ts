@@ -138,5 +138,27 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
           .execute();
       },
     },
+    '0004_way_back': {
+      async up(db) {
+        const scoped = (table: string) =>
+          db.schema
+            .createTable(table)
+            .addColumn('product', 'text', (column) => column.notNull())
+            .addColumn('environment', 'text', (column) => column.notNull());
+        await scoped('recipes')
+          .addColumn('service', 'text', (column) => column.notNull())
+          .addColumn('release', 'text', (column) => column.notNull())
+          .addColumn('recipe', 'text', (column) => column.notNull())
+          .addColumn('at_ms', 'bigint', (column) => column.notNull())
+          .addPrimaryKeyConstraint('recipes_key', ['product', 'environment', 'service', 'release'])
+          .execute();
+        await scoped('readiness')
+          .addColumn('deployment', 'text', (column) => column.notNull())
+          .addColumn('at_ms', 'bigint', (column) => column.notNull())
+          .addColumn('document', 'text', (column) => column.notNull())
+          .addPrimaryKeyConstraint('readiness_key', ['product', 'environment'])
+          .execute();
+      },
+    },
   };
 }

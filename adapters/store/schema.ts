@@ -44,6 +44,10 @@ export interface Database {
     reason: string;
     at_ms: number;
   };
+  /** How a release is put there, in the words of its deploy target. */
+  recipes: ProductScope & { service: string; release: string; recipe: string; at_ms: number };
+  /** Of the current deployment, as it was last looked at. */
+  readiness: ProductScope & { deployment: string; at_ms: number; document: Json };
   timeline: ProductScope & {
     key: string;
     seq: Generated<number>;

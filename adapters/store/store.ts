@@ -10,6 +10,7 @@ import { createReleaseRecords, type ReleaseRecords } from './releases.ts';
 import type { Database } from './schema.ts';
 import { createTimelineRecords, type TimelineRecords } from './timeline.ts';
 import { createWatchRecords, type WatchRecords } from './watches.ts';
+import { createWayBackRecords, type WayBackRecords } from './way-back.ts';
 
 /** What the system remembers, in SQLite or PostgreSQL: the same code and the same tests for both. */
 export interface Store {
@@ -22,6 +23,7 @@ export interface Store {
   readonly incidents: IncidentRecords;
   readonly policies: PolicyRecords;
   readonly notices: NoticeRecords;
+  readonly wayBack: WayBackRecords;
   /** Rejects when the store cannot be written. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -41,6 +43,7 @@ export async function openStore(location: string): Promise<Store> {
     incidents: createIncidentRecords(db, run),
     policies: createPolicyRecords(db, run),
     notices: createNoticeRecords(db, run),
+    wayBack: createWayBackRecords(db, run),
     check: () => run(() => writable(db)),
     close: () => db.destroy(),
   };

@@ -12,6 +12,7 @@ import { ApiError } from './api-error.ts';
 import type { App, AppOptions } from './app-types.ts';
 import { addCommandRoutes } from './command-routes.ts';
 import { addDeploymentRoutes } from './deployment-routes.ts';
+import { addGateRoutes } from './gate-routes.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
 import { plain, statisticsQuery, statistics as statisticsSchema } from './schemas.ts';
 
@@ -62,6 +63,7 @@ export function createApp(options: AppOptions): App {
 
   addDeploymentRoutes(app, options);
   addCommandRoutes(app, options);
+  addGateRoutes(app, options);
   addIncidentRoutes(app, options);
   addStatistics(app, options);
   addHealth(app, options);

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { monitorWorkflowId, type ProductKey, productName } from '../../domain/identity.ts';
+import { monitorWorkflowId, productName } from '../../domain/identity.ts';
 import { activePause } from '../../domain/product-row.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
@@ -14,6 +14,7 @@ import {
   scope,
   timelineEntry,
 } from './schemas.ts';
+import { serviceReleases } from './service-releases.ts';
 
 export function addDeploymentRoutes(
   app: App,
@@ -35,7 +36,7 @@ export function addDeploymentRoutes(
   app.openapi(report, async (context) => {
     const body = context.req.valid('json');
     const deployedAtMs = body.deployedAt === undefined ? Date.now() : Date.parse(body.deployedAt);
-    const services = await servicesOf(body);
+    const services = await serviceReleases(catalog, body, body);
     const id =
       body.deployment ??
       `deploy-${new Date(deployedAtMs).toISOString().slice(0, 19).replace(/[-:]/g, '').toLowerCase()}`;
@@ -44,11 +45,7 @@ export function addDeploymentRoutes(
       body.rollbackFloor === undefined
         ? null
         : {
-            services: await servicesOf({
-              ...body.rollbackFloor,
-              product: body.product,
-              environment: body.environment,
-            }),
+            services: await serviceReleases(catalog, body, body.rollbackFloor),
             by: body.rollbackFloor.by,
             reason: body.rollbackFloor.reason,
           };
@@ -64,25 +61,6 @@ export function addDeploymentRoutes(
     };
     return result.isNew ? context.json(answer, 201) : context.json(answer, 200);
   });
-
-  async function servicesOf(
-    body: ProductKey & Pick<z.infer<typeof deploymentReport>, 'release' | 'services'>,
-  ): Promise<{ service: string; release: string }[]> {
-    if (body.services !== undefined)
-      return Object.entries(body.services).map(([service, release]) => ({ service, release }));
-    const setup = await catalog.setup(body).catch((error: unknown) => {
-      throw new ApiError(404, error instanceof Error ? error.message : String(error));
-    });
-    const [only, ...others] = setup.services;
-    if (only === undefined || others.length > 0) {
-      const names = setup.services.map((entry) => entry.service).join(', ');
-      throw new ApiError(
-        400,
-        `${productName(body)} has several services (${names}): give services, not release`,
-      );
-    }
-    return [{ service: only.service, release: body.release as string }];
-  }
 
   const list = createRoute({
     method: 'get',
@@ -157,6 +135,7 @@ export function addDeploymentRoutes(
         rollback: row.rollback === null ? null : { ...row.rollback, phase: await health.rollbackPhase(key) },
         pause: activePause(row, Date.now()),
         floors: { ...row.floors },
+        readiness: plain(await store.wayBack.readiness(key)),
         lastCheck:
           watch === null || watch.lastAtMs === null
             ? null

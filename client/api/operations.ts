@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Catalog } from '../../activities/dependencies.ts';
 import type { Store } from '../../adapters/store/store.ts';
 import { createDeploymentOperations } from './deployment-operations.ts';
+import { createGateOperations } from './gate-operations.ts';
 import { createLookup } from './lookup.ts';
 import { createPeopleOperations } from './people-operations.ts';
 import { createRollbackOperations } from './rollback-operations.ts';
@@ -23,6 +24,7 @@ export function createOperations(options: OperationsOptions) {
     ...createDeploymentOperations(options, lookup),
     ...createRollbackOperations(options, lookup),
     ...createPeopleOperations(options, lookup),
+    ...createGateOperations(options, lookup),
   };
 }
 

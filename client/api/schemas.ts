@@ -115,6 +115,81 @@ export const listQuery = z.object({
 
 export const statisticsQuery = z.object({ days: z.coerce.number().int().min(1).max(3_650).default(30) });
 
+const histogram = z
+  .strictObject({
+    boundsMs: z.array(z.number().positive()).min(1).max(200).describe('ascending, milliseconds'),
+    counts: z.array(z.number().int().min(0)).describe('requests by bucket; the last has no upper bound'),
+  })
+  .refine(({ boundsMs, counts }) => counts.length === boundsMs.length + 1, {
+    error: 'counts must have one entry more than boundsMs',
+  })
+  .refine(({ boundsMs }) => boundsMs.every((bound, i) => i === 0 || bound > (boundsMs[i - 1] as number)), {
+    error: 'boundsMs must ascend',
+  });
+
+const performanceSample = z
+  .strictObject({
+    seconds: z.number().positive().max(3_600).default(60).describe('of the interval'),
+    requests: z.number().int().min(0),
+    errors: z.number().int().min(0),
+    latency: histogram.optional(),
+    p95Ms: z.number().positive().optional().describe('or the percentile that the policy names'),
+    memoryPercent: z.number().min(0).max(1_000).optional(),
+    dbConnectionErrors: z.number().int().min(0).optional(),
+  })
+  .refine(({ requests, errors }) => errors <= requests, { error: 'errors must not be more than requests' })
+  .openapi('PerformanceSample');
+
+/** What a load test before production measured, interval by interval. */
+export const performanceSamples = z.array(performanceSample).min(1).max(1_440);
+
+export const gateRequest = z
+  .strictObject({
+    release: identifier('release').optional().describe('for a product with one service'),
+    services: z.record(identifier('service'), identifier('release')).optional().describe('service → release'),
+    override: z
+      .strictObject({ by: person, reason: words })
+      .optional()
+      .describe('somebody answers for deploying all the same'),
+    performance: z
+      .record(identifier('service'), performanceSamples)
+      .optional()
+      .describe('by service: held against last known good'),
+  })
+  .refine((request) => request.release === undefined || request.services === undefined, {
+    error: 'give either release (for a product with one service) or services',
+  })
+  .openapi('GateRequest');
+
+const readinessFields = {
+  atMs: z.number(),
+  services: z.array(
+    z.object({
+      service: z.string(),
+      target: z.string().nullable().describe('what would be put back'),
+      checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+    }),
+  ),
+};
+
+export const readiness = z.object({ ...readinessFields, deployment: z.string() }).openapi('Readiness');
+
+export const gateAnswer = z
+  .object({
+    open: z.boolean(),
+    overridden: z.boolean(),
+    findings: z.array(
+      z.object({
+        kind: z.enum(['passed', 'warning', 'refused']),
+        name: z.string(),
+        reason: z.string(),
+        wayPast: z.string().nullable(),
+      }),
+    ),
+    readiness: z.object(readinessFields).nullable(),
+  })
+  .openapi('GateAnswer');
+
 const release = z.object({ service: z.string(), release: z.string() });
 
 export const deployment = z
@@ -171,6 +246,7 @@ export const productStatus = z
       )
       .describe('by service: no older release may be restored'),
     lastCheck: z.object({ atMs: z.number(), sentence: z.string() }).nullable(),
+    readiness: readiness.nullable(),
     timeline: z.array(timelineEntry),
   })
   .openapi('ProductStatus');

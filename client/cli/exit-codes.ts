@@ -10,6 +10,8 @@ export const exitCode = {
   degraded: 4,
   /** Temporal, the store or the API does not answer. */
   unavailable: 5,
+  /** The gate is shut: do not deploy this now. */
+  refused: 6,
   timeout: 124,
   interrupted: 130,
 } as const;

@@ -49,6 +49,18 @@ const entries: readonly Entry[] = [
     load: async () => (await import('./commands/deployed.ts')).deployed,
   },
   {
+    usage: 'gate <product> [release]',
+    description: 'May this be deployed now, and would it come back? Exit code 6: no',
+    example:
+      'orchestrator gate shop v2.6.0\n  orchestrator gate shop v2.6.0 --performance samples.json --service web',
+    options: [
+      ['--override <reason>', 'deploy all the same; it is recorded with your name'],
+      ['--performance <file>', 'JSON with samples of a test before production, held against last known good'],
+      ['--service <service>', 'whose samples they are, where the file is a list'],
+    ],
+    load: async () => (await import('./commands/gate.ts')).gate,
+  },
+  {
     usage: 'status [product]',
     description: 'What is live and what is going on',
     example: 'orchestrator status shop --watch',
@@ -232,7 +244,7 @@ function program(): Command {
   for (const entry of entries) add(root, entry);
   root.addHelpText(
     'after',
-    '\nExit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 rolled back or needs attention, 5 unavailable, 124 timeout, 130 interrupted',
+    '\nExit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 rolled back or needs attention, 5 unavailable, 6 refused by the gate, 124 timeout, 130 interrupted',
   );
   return root;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defaultPolicy } from '../../domain/policy.ts';
+import { isTimeZone, parseFreezeTime } from '../freeze-windows.ts';
 import {
   about,
   duration,
@@ -16,6 +17,26 @@ import {
 const { monitoring, triggers, rollback, escalation, statistics } = defaultPolicy;
 const trigger = 'Whether it may roll back';
 const dryRun = flag('true: judged and told, but nothing is rolled back for it', false).optional();
+
+const freezeTimeAllowed =
+  'a time like 2026-11-27T00:00:00+01:00, or one of every week like "Fri 16:00" (Mon, Tue, Wed, Thu, Fri, Sat, Sun)';
+const freezeTime = (description: string) =>
+  z
+    .string(freezeTimeAllowed)
+    .refine((written) => parseFreezeTime(written) !== null, freezeTimeAllowed)
+    .describe(description);
+
+const zoneAllowed = 'a time zone like Europe/Berlin';
+const freezeWindow = mapping({
+  reason: text('Said to whoever is refused'),
+  from: freezeTime('First moment'),
+  until: freezeTime('First moment after it; written like from'),
+  time_zone: z
+    .string(zoneAllowed)
+    .refine(isTimeZone, zoneAllowed)
+    .meta(about('Of weekly times', 'UTC'))
+    .optional(),
+});
 
 export const policyShape = {
   enabled: flag(
@@ -213,6 +234,10 @@ export const policyShape = {
       statistics.unattendedDowntimeMinutes * unitMs.minutes,
     ).optional(),
   }),
+  freeze_windows: z
+    .array(freezeWindow, 'a list of windows, each with reason, from and until')
+    .describe('When the gate lets no deployment through. Rollbacks are never frozen.')
+    .optional(),
 };
 
 export const policySettings = mapping(policyShape);

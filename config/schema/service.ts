@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { compatibility } from './compatibility.ts';
 import { deployTarget } from './deploy-targets.ts';
 import { changeSource, logSource } from './evidence.ts';
 import { duration, flag, mapping, second, section, text } from './fields.ts';
@@ -14,6 +15,7 @@ export const serviceSettings = mapping({
     timeout_seconds: duration('seconds', 'For one check', 2 * second).optional(),
   }),
   traffic: trafficControl.optional(),
+  compatibility: compatibility.optional(),
   logs: logSource.optional(),
   changes: changeSource.optional(),
 });

@@ -15,6 +15,7 @@ const commands = [
   ...[
     'up',
     'deployed',
+    'gate',
     'status',
     'rollback',
     'pause',
@@ -27,6 +28,7 @@ const commands = [
   ...[
     'resolve',
     'abort',
+    'floor',
     'release',
     'incidents',
     'review',
@@ -175,6 +177,26 @@ describe('against a running API', () => {
     expect(status.stdout).toContain('Deploy v1 to production');
     expect((await cli('status')).stdout).toContain('reported: v1, watching');
     expect(await json('status', product)).toMatchObject({ current: { deployment: 'build-1' } });
+  });
+
+  it('declares a rollback floor with a deployment or by itself, shows it, and lifts it', async () => {
+    const { product, service } = world.addProduct('floors');
+    await service.deploy('v2');
+    const given = ['--rollback-floor', 'v2', '--floor-reason', 'drops a column'];
+    expect((await cli('deployed', product, 'v2', ...given)).code).toBe(0);
+    expect((await cli('status', product)).stdout).toMatch(
+      /^ {2}rollback floor of web: v2, by \S+: drops a column$/m,
+    );
+    expect((await cli('floor', product, 'v3', 'renames a table')).stdout).toContain(
+      'v3 of web was never deployed here',
+    );
+    expect((await cli('floor', product, '--lift', 'migrated back')).code).toBe(0);
+    expect((await cli('status', product)).stdout).not.toContain('rollback floor');
+    for (const wrong of [
+      ['floor', product],
+      ['floor', product, 'v1', 'x', '--lift'],
+    ])
+      expect((await cli(...wrong)).code).toBe(2);
   });
 
   it('accepts a leading /orchestrator, as a chat hands it over', async () => {

@@ -59,8 +59,9 @@ describe('the policy', () => {
 
   it('takes the default for whatever is left out of a file that states the defaults', () => {
     const { rollback_policy } = parseYaml(example) as { rollback_policy: Tree };
-    expect(policyOf(validData(stringify({ rollback_policy })))).toEqual(defaultPolicy);
-    const { notifications: _, ...policy } = rollback_policy;
+    // Neither has a default: they are there to be seen.
+    const { notifications: _, freeze_windows: __, ...policy } = rollback_policy;
+    expect(policyOf(validData(stringify({ rollback_policy: policy })))).toEqual(defaultPolicy);
     fc.assert(
       fc.property(fc.subarray(keysOf({ rollback_policy: policy })), (removed) => {
         const left = validData(stringify(without({ rollback_policy: policy }, removed)));
@@ -141,10 +142,32 @@ ${aProduct('policy:\n  enabled: false\n  triggers: { latency: { multiplier: 4 },
     expect(policyOf(data, 'constructor')).toEqual(policyOf(data));
   });
 
+  it('reads freeze windows of one time and of every week, those of a product in place of the general ones', () => {
+    const data = validData(example);
+    expect(policyOf(data).freezeWindows).toEqual([
+      {
+        kind: 'once',
+        reason: 'Black Friday',
+        fromMs: Date.parse('2026-11-26T17:00:00Z'),
+        untilMs: Date.parse('2026-11-30T07:00:00Z'),
+      },
+      {
+        kind: 'weekly',
+        reason: 'No deployments at the weekend',
+        fromMinute: (4 * 24 + 16) * 60,
+        untilMinute: 8 * 60,
+        timeZone: 'Europe/Berlin',
+      },
+    ]);
+    const own = '{ reason: mine, from: Mon 00:00, until: Tue 00:00 }';
+    const product = validData(aProduct(`policy: { freeze_windows: [${own}] }`));
+    expect(policyOf(product, 'shop').freezeWindows).toMatchObject([{ reason: 'mine', timeZone: 'UTC' }]);
+  });
+
   it('may not override notifications for a product', () => {
     expect(problemsIn(aProduct('policy: { notifications: { ceo_alert: false } }'))).toEqual([
       'c.yml:7:15: products.shop.policy.notifications: found the unknown key "notifications"; allowed: enabled, ' +
-        'mode, detection, false_rollback_budget, monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics',
+        'mode, detection, false_rollback_budget, monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics, freeze_windows',
     ]);
   });
 });

@@ -14,7 +14,34 @@ const topLevel = 'rollback_policy, products, github, support_engineer, assign, i
 const top = (line: string) => `rollback_policy:\n  ${line}\n`;
 const service = (line: string) => aProduct('', line);
 
+const frozen = (rest: string) => top(`freeze_windows: [{ reason: x, ${rest} }]`);
+
 const problems: readonly [string, string, ...string[]][] = [
+  [
+    'a freeze window at no time',
+    frozen('from: friday, until: Mon 08:00'),
+    'c.yml:2:39: rollback_policy.freeze_windows[0].from: found a text (not shown); allowed: a time like 2026-11-27T00:00:00+01:00, or one of every week like "Fri 16:00" (Mon, Tue, Wed, Thu, Fri, Sat, Sun)',
+  ],
+  [
+    'a freeze window that mixes its times',
+    frozen('from: Fri 16:00, until: 2026-11-27T00:00:00Z'),
+    'c.yml:2:57: rollback_policy.freeze_windows[0].until: found "2026-11-27T00:00:00Z"; allowed: a time written like from, "Fri 16:00"',
+  ],
+  [
+    'a freeze window that ends before it begins',
+    frozen('from: 2026-11-28T00:00:00Z, until: 2026-11-27T00:00:00Z'),
+    'c.yml:2:68: rollback_policy.freeze_windows[0].until: found "2026-11-27T00:00:00Z", which is not after from; allowed: a later time',
+  ],
+  [
+    'a freeze window of no length',
+    frozen('from: Fri 16:00, until: Fri 16:00'),
+    'c.yml:2:57: rollback_policy.freeze_windows[0].until: found "Fri 16:00", which is from, too; allowed: another time',
+  ],
+  [
+    'a freeze window in no time zone',
+    frozen('from: Fri 16:00, until: Mon 08:00, time_zone: Berlin'),
+    'c.yml:2:79: rollback_policy.freeze_windows[0].time_zone: found a text (not shown); allowed: a time zone like Europe/Berlin',
+  ],
   [
     'text where true or false belongs',
     top('enabled: yes'),
@@ -215,7 +242,7 @@ describe('a mistake in the file', () => {
     expect(problemsIn(source)).toEqual([
       'c.yml:3:3: rollback_policy.enabled: found a second time, first on line 2; allowed: once',
       'c.yml:3:12: rollback_policy.enabled: found 2; allowed: true or false',
-      'c.yml:4:3: rollback_policy.trigers: found the unknown key "trigers" (did you mean "triggers"?); allowed: enabled, mode, detection, false_rollback_budget, monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics, notifications',
+      'c.yml:4:3: rollback_policy.trigers: found the unknown key "trigers" (did you mean "triggers"?); allowed: enabled, mode, detection, false_rollback_budget, monitoring, triggers, rollback, escalation, escalation_repeat_minutes, escalation_acknowledge_minutes, statistics, freeze_windows, notifications',
       `c.yml:5:27: rollback_policy.notifications.email: found 3; allowed: e-mail addresses separated by commas, or a reference like \${NAME}`,
     ]);
   });

@@ -49,6 +49,8 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
     running: 'v1' as string,
     startedAtMs: 0,
     restartKey: '',
+    /** The recipe that the last restore was given. */
+    restoredFrom: null as string | null,
     maintenance: false,
     trafficTo: 'v1' as string | null,
     blind: null as string | null,
@@ -83,15 +85,17 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
   const target: DeployTarget = {
     async live() {
       await maybeFail('live');
-      return { configured: state.configured, instances: instances() };
+      const recipe = `image of ${state.configured}`;
+      return { configured: state.configured, instances: instances(), recipe };
     },
     async restorable(_service, release) {
       return state.unrestorable.has(release)
         ? { restorable: false, reason: 'its image is gone' }
         : { restorable: true, reason: 'the image is there' };
     },
-    async restore(_service, release) {
+    async restore(_service, release, step) {
       called(`restore ${release}`);
+      state.restoredFrom = step.recipe ?? null;
       await maybeFail('restore');
       state.configured = release;
     },

@@ -1,12 +1,14 @@
 import type { ServiceSetup } from '../../activities/dependencies.ts';
 import { createGitChanges } from '../../adapters/changes/git-changes.ts';
+import { createCommandCompatibility } from '../../adapters/compatibility/command.ts';
 import { createHttpProbe } from '../../adapters/health/http-probe.ts';
 import { createFileLogs } from '../../adapters/logs/file-logs.ts';
+import type { CompatibilitySettings } from '../../config/schema/compatibility.ts';
 import type { ServiceSettings } from '../../config/schema/service.ts';
 import { targetOf } from './deploy-target.ts';
 import { metricsOf } from './metrics-source.ts';
 import { trafficOf } from './traffic-control.ts';
-import { ms, text, type Written } from './written.ts';
+import { ms, text, texts, type Written } from './written.ts';
 
 /** How one service is reached, by its part of the file. */
 export function serviceAdapters(service: string, settings: ServiceSettings, written: Written): ServiceSetup {
@@ -21,6 +23,7 @@ export function serviceAdapters(service: string, settings: ServiceSettings, writ
         timeoutMs: ms(settings.health?.timeout_seconds),
       }),
       traffic: settings.traffic === undefined ? null : trafficOf(settings.traffic, written),
+      compatibility: compatibilityOf(settings.compatibility, written),
       logs:
         settings.logs === undefined ? null : createFileLogs({ paths: settings.logs.paths.map(written.path) }),
       changes: changesOf(settings.changes, written),
@@ -53,5 +56,15 @@ function changesOf(settings: ServiceSettings['changes'], written: Written) {
   return createGitChanges({
     repository: written.path(settings.repository),
     refFor: text(settings.ref, written),
+  });
+}
+
+function compatibilityOf(settings: CompatibilitySettings | undefined, written: Written) {
+  if (settings === undefined) return null;
+  return createCommandCompatibility({
+    command: settings.command.map(written.text),
+    cwd: written.path(settings.cwd ?? '.'),
+    env: texts(settings.env ?? {}, written),
+    timeLimitMs: ms(settings.time_limit_seconds),
   });
 }

@@ -11,3 +11,8 @@ export function text(value: string | undefined, written: Written): string | unde
 export function ms(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.round(seconds * 1_000);
 }
+
+/** The values of a mapping with their variables put in. */
+export function texts(values: Readonly<Record<string, string>>, written: Written): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written.text(value)]));
+}

@@ -1,6 +1,6 @@
 import { releaseNames } from '../../../domain/deployment.ts';
 import { apiClient, type CommonOptions, print, scopeOf, whoAmI } from '../context.ts';
-import { CommandFailure, exitCode } from '../exit-codes.ts';
+import { releasesOf } from '../releases-of.ts';
 import { timeOf } from '../time-of.ts';
 
 interface Options extends CommonOptions {
@@ -36,17 +36,4 @@ export async function deployed([product, releases]: string[], options: Options):
     ...(link === null ? [] : [`Story: ${link}`]),
   ];
   print(options, answer, lines.join('\n'));
-}
-
-function releasesOf(text: string): { release: string } | { services: Record<string, string> } {
-  if (!text.includes('=')) return { release: text };
-  const pairs = text.split(',').map((pair) => pair.split('='));
-  const wrong = pairs.find((pair) => pair.length !== 2 || pair.includes(''));
-  if (wrong !== undefined) {
-    throw new CommandFailure(
-      exitCode.usage,
-      `${JSON.stringify(text)}: found ${JSON.stringify(wrong.join('='))}, allowed are RELEASE or SERVICE=RELEASE,SERVICE=RELEASE`,
-    );
-  }
-  return { services: Object.fromEntries(pairs as [string, string][]) };
 }

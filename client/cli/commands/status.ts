@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { releaseNames } from '../../../domain/deployment.ts';
 import { shortDuration } from '../../../domain/detection/verdict.ts';
+import { missingReadiness, readinessTarget } from '../../../domain/readiness.ts';
 import { clockTime, timelineLine } from '../../../domain/timeline.ts';
 import { apiClient, type CommonOptions, print, scopeOf } from '../context.ts';
 import { CommandFailure, exitCode } from '../exit-codes.ts';
@@ -41,7 +42,7 @@ function stateOf({ current, rollback, pause }: Status): string {
 }
 
 function describe(found: Status): string {
-  const { current, lastCheck, pause, floors, timeline } = found;
+  const { current, lastCheck, pause, floors, readiness, timeline } = found;
   const lines = [oneLine(found)];
   if (current !== null)
     lines.push(
@@ -55,8 +56,17 @@ function describe(found: Status): string {
     );
   for (const [service, { release, by, reason }] of Object.entries(floors))
     lines.push(`  rollback floor of ${service}: ${release}, by ${by}: ${reason}`);
+  if (readiness !== null) lines.push(`  ${wayBackLine(readiness)}`);
   if (timeline.length > 0) lines.push('', 'Timeline (UTC):', ...timeline.slice(-20).map(timelineLine));
   return lines.join('\n');
+}
+
+function wayBackLine(readiness: NonNullable<Status['readiness']>): string {
+  const when = `looked at ${clockTime(readiness.atMs)}`;
+  const missing = missingReadiness(readiness);
+  return missing === null
+    ? `way back: ${readinessTarget(readiness)}, ready (${when})`
+    : `WAY BACK NOT READY (${when}): ${missing}`;
 }
 
 /** Prints what happens as it happens, until the deployment that was current at the start has ended. */

@@ -540,6 +540,33 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       });
     });
 
+    describe('the way back', () => {
+      const aRecipe = { service: 'web', release: 'v1', recipe: '{"image":"web:1"}', atMs: 1_000 };
+
+      it('keeps how a release is put there, the newest word of it, product by product', async () => {
+        await store.wayBack.keepRecipe(shop, aRecipe);
+        await store.wayBack.keepRecipe(shop, { ...aRecipe, recipe: '{"image":"web:1b"}', atMs: 2_000 });
+        await store.wayBack.keepRecipe(shop, { ...aRecipe, release: 'v2', recipe: 'two' });
+        expect(await store.wayBack.recipe(shop, 'web', 'v1')).toBe('{"image":"web:1b"}');
+        expect(await store.wayBack.recipe(shop, 'web', 'v3')).toBeNull();
+        expect(await store.wayBack.recipe(shop, 'jobs', 'v1')).toBeNull();
+        expect(await store.wayBack.recipe({ ...shop, environment: 'staging' }, 'web', 'v1')).toBeNull();
+      });
+
+      it('keeps what was last looked at of its readiness', async () => {
+        expect(await store.wayBack.readiness(shop)).toBeNull();
+        const check = { name: 'traffic control', ok: true, detail: 'serving' };
+        const readiness = { atMs: 1_000, services: [{ service: 'web', target: 'v1', checks: [check] }] };
+        await store.wayBack.saveReadiness({ ...shop, deployment: 'first' }, readiness);
+        await store.wayBack.saveReadiness({ ...shop, deployment: 'second' }, { ...readiness, atMs: 2_000 });
+        expect(await store.wayBack.readiness(shop)).toEqual({
+          ...readiness,
+          atMs: 2_000,
+          deployment: 'second',
+        });
+      });
+    });
+
     describe('policies', () => {
       it('have a new version whenever the text changes, also back to an older one', async () => {
         expect(await store.policies.newest()).toBeNull();

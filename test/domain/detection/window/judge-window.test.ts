@@ -71,6 +71,7 @@ describe('the judge', () => {
         acknowledgeMs: 30 * minute,
       },
       statistics: { manualRollbackMinutes: 25, unattendedDowntimeMinutes: 30 },
+      freezeWindows: [],
     });
   });
 
