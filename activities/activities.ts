@@ -1,4 +1,5 @@
 import { createBeginRollbackActivities } from './begin-rollback.ts';
+import { createBesideActivities } from './beside.ts';
 import { createReadinessActivities } from './check-readiness.ts';
 import { createConcludeActivities } from './conclude-rollback.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -26,6 +27,7 @@ export function createControlActivities(dependencies: Dependencies) {
 export function createReachActivities(dependencies: Dependencies) {
   return {
     ...createTargetActivities(dependencies),
+    ...createBesideActivities(dependencies),
     ...createTrafficActivities(dependencies),
     ...createVerifyActivities(dependencies),
     ...createEvidenceActivities(dependencies),

@@ -11,6 +11,7 @@ import type { TrafficControl } from '../adapters/traffic/traffic-control.ts';
 import type { ProductKey } from '../domain/identity.ts';
 import type { TemporalServerName } from '../domain/message.ts';
 import type { Policy } from '../domain/policy.ts';
+import type { RollbackWay } from '../domain/rollback.ts';
 
 /** Time, injected: the time-skipping server has its own. */
 export interface Clock {
@@ -22,6 +23,8 @@ export interface Clock {
 export interface ServiceSetup {
   readonly service: string;
   readonly target: DeployTarget;
+  /** How it is rolled back; `shift` needs a target that can run two releases, and a traffic control. Absent: `replace`. */
+  readonly way?: RollbackWay | undefined;
   /** Time limit of its restore and of its restart, each, milliseconds; absent: the policy's. */
   readonly stepTimeoutMs?: number | undefined;
   readonly metrics: MetricsSource;

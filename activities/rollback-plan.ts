@@ -33,7 +33,8 @@ export async function readRollbackPlan(
     const shown = rejected
       .slice(0, rejectedKept)
       .map(({ release: name, reason }) => ({ release: name, reason }));
-    return { service, release, candidates, rejected: shown, barred, stepTimeoutMs };
+    const way = configured?.way ?? 'replace';
+    return { service, release, candidates, rejected: shown, barred, stepTimeoutMs, way };
   });
   return { services: services.reverse(), settings: rollbackSettings(setup) };
 }

@@ -1,9 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import type { StepContext } from '../adapters/deploy-target/deploy-target.ts';
 import type { ServiceRelease } from '../domain/deployment.ts';
 import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
-import { type LiveService, liveReleases, unexpectedRelease } from '../domain/live.ts';
+import { liveReleases, unexpectedRelease } from '../domain/live.ts';
 import type { Policy } from '../domain/policy.ts';
 import {
   alternatives,
@@ -15,22 +14,13 @@ import {
   type StepResult,
   type TargetChoice,
 } from '../domain/rollback.ts';
+import { compareThen, type StepInput } from './compare-then.ts';
 import type { Dependencies } from './dependencies.ts';
-import { probesOf } from './look-at.ts';
+import { type HealthQuestion, healthOf, ofMove } from './health-of.ts';
+import { look } from './look.ts';
 import { serviceSetup } from './service-setup.ts';
 import { findWayBack, recordedRecipes } from './way-back.ts';
-import { messageOf, within } from './within.ts';
 
-export interface StepInput {
-  readonly key: ProductKey;
-  readonly move: Move;
-  /** Names rollback and attempt: a repeated step changes nothing twice. */
-  readonly stepKey: string;
-}
-
-const lookMs = 15_000;
-/** A step that hangs ends this much earlier than the server would end it: the server would have it begun again. */
-const beforeTheServerMs = 500;
 /** Between the two looks that must both find a service healthy. */
 const betweenLooksMs = 150;
 /** Between the two measurements of a service that gets no traffic. */
@@ -47,7 +37,7 @@ export function createTargetActivities({ store, catalog }: Dependencies) {
     ): Promise<TargetChoice> {
       const moves: Move[] = [];
       for (const service of plan.services) {
-        const live = await look(key, service.service);
+        const live = await look(catalog, key, service.service);
         const ours = replaceable.filter((entry) => entry.service === service.service);
         const expected = [service.release, ...ours.map((entry) => entry.release)];
         const stranger = unexpectedRelease(live, expected);
@@ -61,12 +51,15 @@ export function createTargetActivities({ store, catalog }: Dependencies) {
 
     /** The releases that are live, by service. */
     async readLive(key: ProductKey, services: string[]): Promise<Record<string, string[]>> {
-      const entries = services.map(async (service) => [service, liveReleases(await look(key, service))]);
+      const entries = services.map(async (service) => [
+        service,
+        liveReleases(await look(catalog, key, service)),
+      ]);
       return Object.fromEntries(await Promise.all(entries)) as Record<string, string[]>;
     },
 
     async restore(input: StepInput): Promise<StepResult> {
-      return compareThen(input, async (step) => {
+      return compareThen(catalog, input, async (step) => {
         const { service, to } = input.move;
         const { target } = serviceSetup(await catalog.setup(input.key), service);
         const recipe = await recordedRecipes(store, input.key, service)(to);
@@ -76,7 +69,7 @@ export function createTargetActivities({ store, catalog }: Dependencies) {
     },
 
     async restart(input: StepInput): Promise<StepResult> {
-      return compareThen(input, async (step) => {
+      return compareThen(catalog, input, async (step) => {
         const { target } = serviceSetup(await catalog.setup(input.key), input.move.service);
         await target.restart(input.move.service, step);
         return `${input.move.service} was restarted`;
@@ -87,11 +80,7 @@ export function createTargetActivities({ store, catalog }: Dependencies) {
      * Waits until every instance of every service runs its release and is healthy: polls by retry, so that the waiting is
      * the server's and a lost worker costs one look.
      */
-    async waitHealthy(
-      key: ProductKey,
-      releases: Pick<Move, 'service' | 'to'>[],
-      timeoutMs: number,
-    ): Promise<HealthResult> {
+    async waitHealthy(key: ProductKey, releases: HealthQuestion[], timeoutMs: number): Promise<HealthResult> {
       const { info, cancellationSignal } = Context.current();
       const sick = await twiceHealthy(key, releases, cancellationSignal);
       if (sick === null) return { kind: 'healthy', detail: 'Health checks: PASS' };
@@ -113,12 +102,13 @@ export function createTargetActivities({ store, catalog }: Dependencies) {
       const sentences: string[] = [];
       let blind = false;
       let healthy = true;
-      for (const { service, to } of moves) {
-        const sick = await healthOf(key, service, to, cancellationSignal);
+      for (const move of moves) {
+        const { service } = move;
+        const sick = await healthOf(catalog, key, move, cancellationSignal);
         if (sick !== null) return { healthy: false, blind, reason: sick };
         const reach = serviceSetup(setup, service);
-        const live = await reach.target.live(service, cancellationSignal);
-        const request = { ...key, service, instances: live.instances, signal: cancellationSignal };
+        const { instances } = ofMove(await reach.target.live(service, cancellationSignal), move);
+        const request = { ...key, service, instances, signal: cancellationSignal };
         const first = await reach.metrics.measure({ ...request, cursor: null });
         if (first.kind !== 'measured') {
           blind = true;
@@ -152,24 +142,16 @@ export function createTargetActivities({ store, catalog }: Dependencies) {
   /** One good answer may be luck. */
   async function twiceHealthy(
     key: ProductKey,
-    releases: readonly Pick<Move, 'service' | 'to'>[],
+    releases: readonly HealthQuestion[],
     signal: AbortSignal,
   ): Promise<string | null> {
     for (let round = 0; round < 2; round += 1) {
       if (round > 0) await setTimeout(betweenLooksMs, undefined, { signal });
-      const seen = await Promise.all(releases.map(({ service, to }) => healthOf(key, service, to, signal)));
+      const seen = await Promise.all(releases.map((move) => healthOf(catalog, key, move, signal)));
       const sick = seen.filter((entry) => entry !== null);
       if (sick.length > 0) return sick.join('; ');
     }
     return null;
-  }
-
-  async function look(key: ProductKey, service: string): Promise<LiveService> {
-    const { target } = serviceSetup(await catalog.setup(key), service);
-    return target.live(
-      service,
-      AbortSignal.any([AbortSignal.timeout(lookMs), Context.current().cancellationSignal]),
-    );
   }
 
   async function chooseFor(
@@ -185,7 +167,13 @@ export function createTargetActivities({ store, catalog }: Dependencies) {
       signal: Context.current().cancellationSignal,
     });
     if (found.kind === 'found')
-      return { service: plan.service, from: plan.release, to: found.release, reason: found.reason };
+      return {
+        service: plan.service,
+        from: plan.release,
+        to: found.release,
+        reason: found.reason,
+        ...(plan.way === undefined ? {} : { way: plan.way }),
+      };
     const rejected = [
       ...plan.rejected.map(({ release, reason }) => `${release}: ${reason}`),
       ...found.passedOver,
@@ -194,54 +182,6 @@ export function createTargetActivities({ store, catalog }: Dependencies) {
     const what = to === null ? 'there is no last known good release' : `${to} cannot be the target`;
     const instead = plan.barred?.length ? `. ${alternatives(plan)}` : '';
     return { none: `${what} of ${plan.service} (${why})${instead}` };
-  }
-
-  async function compareThen(
-    input: StepInput,
-    act: (step: StepContext) => Promise<string>,
-  ): Promise<StepResult> {
-    const context = Context.current();
-    const { move } = input;
-    const endMs = performance.now() + context.info.startToCloseTimeoutMs - beforeTheServerMs;
-    const live = await look(input.key, move.service);
-    const stranger = unexpectedRelease(live, [move.from, move.to, ...move.replaceable]);
-    if (stranger !== null) return { kind: 'changed_outside', reason: stranger };
-    const late = new AbortController();
-    const step: StepContext = {
-      signal: AbortSignal.any([context.cancellationSignal, late.signal]),
-      key: input.stepKey,
-      heartbeat: (progress) => context.heartbeat(progress),
-    };
-    try {
-      const leftMs = Math.max(0, Math.round(endMs - performance.now()));
-      return { kind: 'done', detail: await within(leftMs, 'the target', () => act(step)) };
-    } catch (error) {
-      if (context.cancellationSignal.aborted) throw error;
-      late.abort(error);
-      // A step that really failed, or hangs, consumes an attempt; only a lost worker is repeated by Temporal.
-      throw ApplicationFailure.nonRetryable(messageOf(error), 'StepFailed');
-    }
-  }
-
-  async function healthOf(
-    key: ProductKey,
-    service: string,
-    release: string,
-    signal: AbortSignal,
-  ): Promise<string | null> {
-    try {
-      const reach = serviceSetup(await catalog.setup(key), service);
-      const live = await reach.target.live(service, signal);
-      const stranger = unexpectedRelease(live, [release]);
-      if (stranger !== null) return `${service}: ${stranger}`;
-      const probes = await probesOf(reach, live, signal);
-      const sick = probes.filter((entry) => !entry.healthy);
-      return sick.length === 0
-        ? null
-        : `${service}: ${sick.map((entry) => `${entry.instance} ${entry.detail}`).join(', ')}`;
-    } catch (error) {
-      return `${service}: ${messageOf(error)}`;
-    }
   }
 }
 

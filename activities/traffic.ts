@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { ProductKey } from '../domain/identity.ts';
 import { type Instance, liveReleases } from '../domain/live.ts';
+import type { Move } from '../domain/rollback.ts';
 import type { Dependencies, ServiceSetup } from './dependencies.ts';
 import { serviceSetup } from './service-setup.ts';
 import { messageOf } from './within.ts';
@@ -27,7 +28,7 @@ export function createTrafficActivities({ catalog }: Dependencies) {
     },
 
     /** Ends maintenance: all traffic goes to the instances that run the given release. */
-    async resumeTraffic(key: ProductKey, releases: { service: string; to: string }[]): Promise<string> {
+    async resumeTraffic(key: ProductKey, releases: Pick<Move, 'service' | 'to' | 'way'>[]): Promise<string> {
       const setup = await catalog.setup(key);
       const controlled: string[] = [];
       for (const { service, to } of releases) {
@@ -36,7 +37,11 @@ export function createTrafficActivities({ catalog }: Dependencies) {
         await resume(reach, await runningInstances(reach), to);
         controlled.push(service);
       }
-      return controlled.length === 0 ? uncontrolled : 'Maintenance mode OFF';
+      if (controlled.length === 0) return uncontrolled;
+      const names = releases.map(({ service, to }) => (releases.length === 1 ? to : `${service} ${to}`));
+      return releases.every(({ way }) => way === 'shift')
+        ? `Traffic moved to ${names.join(', ')}`
+        : 'Maintenance mode OFF';
     },
 
     /** Ends maintenance with things as they are: traffic goes to whatever runs, the configured release before others. */

@@ -31,6 +31,7 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
       ...products.flatMap(([product, settings]) => groupProblems(product, settings, yaml, store)),
       ...products.flatMap(([product]) => neighbourProblems(file, product, yaml)),
       ...products.flatMap(([product, settings]) => queryProblems(product, settings, yaml)),
+      ...products.flatMap(([product, settings]) => wayProblems(product, settings, yaml)),
     ],
     warnings: [
       ...(env === undefined || env.SMTP_URL ? [] : emailWarnings(file, yaml)),
@@ -121,6 +122,15 @@ function queryProblems(product: string, settings: ProductSettings, yaml: YamlFil
       const problem = query === undefined ? null : queryProblem(query);
       return problem === null ? [] : [yaml.at(path, `found a query in which ${problem}`)];
     });
+  });
+}
+
+/** Traffic has to move to where the old release was started. */
+function wayProblems(product: string, settings: ProductSettings, yaml: YamlFile): Finding[] {
+  return Object.entries(settings.services).flatMap(([service, { deploy_target: target, traffic }]) => {
+    if (!('way' in target) || target.way !== 'shift' || traffic !== undefined) return [];
+    const path: Path = ['products', product, 'services', service, 'deploy_target', 'way'];
+    return [yaml.at(path, 'found shift without traffic to move; allowed: replace, or shift with traffic')];
   });
 }
 

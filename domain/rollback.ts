@@ -25,7 +25,15 @@ export interface ServicePlan extends ServiceRelease {
   readonly barred?: readonly string[];
   /** Time limit of restore and of restart, each. */
   readonly stepTimeoutMs: number;
+  /** Absent: `replace`. */
+  readonly way?: RollbackWay;
 }
+
+/**
+ * `replace`: one release at a time, users see a maintenance page meanwhile. `shift`: the old release is started and healthy beside
+ * the new one before traffic moves.
+ */
+export type RollbackWay = 'replace' | 'shift';
 
 /** All that a rollback needs to know of the store; travels in the monitor's input, so that a store that is down stops nothing. */
 export interface RollbackPlan {
@@ -51,6 +59,8 @@ export interface Move {
   readonly reason: string;
   /** Besides `from` and `to`: what earlier rounds may have left live. */
   readonly replaceable: readonly string[];
+  /** Absent: `replace`. */
+  readonly way?: RollbackWay;
 }
 
 /** What `chooseTarget` found. */

@@ -75,7 +75,12 @@ export function acting(
   { stepMs, leftMs }: { readonly stepMs: number; readonly leftMs: number },
   summary: string,
 ) {
-  return proxyActivities<Pick<Activities, 'restore' | 'restart' | 'checkBeforeTraffic'>>({
+  return proxyActivities<
+    Pick<
+      Activities,
+      'restore' | 'restart' | 'startBeside' | 'settleBeside' | 'giveUpBeside' | 'checkBeforeTraffic'
+    >
+  >({
     taskQueue,
     summary,
     heartbeatTimeout,

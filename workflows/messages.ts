@@ -3,7 +3,7 @@ import type { DeploymentOrigin, Outcome, ServiceRelease } from '../domain/deploy
 import type { EscalationState } from '../domain/escalation.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
 import type { Incident } from '../domain/incident.ts';
-import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
+import type { Move, RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
 import type { Progress } from './rollback-context.ts';
 import type { Newcomer } from './rollback-inbox.ts';
 
@@ -70,7 +70,7 @@ export type GoesOn =
   | { readonly kind: 'choose'; readonly to: string | null }
   | {
       readonly kind: 'resume';
-      readonly releases: readonly { readonly service: string; readonly to: string }[];
+      readonly releases: readonly Pick<Move, 'service' | 'to' | 'way'>[];
       /** Who takes over then; `null`: the restored release, which is verified. */
       readonly newcomer: Newcomer | null;
     };

@@ -1,38 +1,45 @@
 import { condition } from '@temporalio/workflow';
 import { releaseNames } from '../domain/deployment.ts';
 import type { Move } from '../domain/rollback.ts';
-import { acting, awaitingHealth } from './activities.ts';
+import { type AttemptEnd, act, stepTimeoutOf, targetOf, waitHealthy } from './attempt-steps.ts';
 import {
   alertTitle,
-  causeOf,
   interruption,
   type RollbackContext,
   type StepsEnd,
   trafficSentence,
   troubled,
 } from './rollback-context.ts';
+import { shiftTo } from './shift.ts';
 import { stopTraffic } from './steer-traffic.ts';
-import { othersAreLive } from './take-over.ts';
 import { takeBackIntoTraffic } from './verify-steps.ts';
 
-type AttemptEnd =
-  | { readonly kind: 'healthy' }
-  | { readonly kind: 'failed'; readonly reason: string }
-  | StepsEnd;
-
-/** Stops traffic, restores, restarts, waits until healthy, and takes the restored release back into traffic. */
+/**
+ * Puts the old releases back: beside the bad ones where every target can run two (`shift`), else in their place (`replace`), and
+ * takes them into traffic. What cannot be started beside the bad release is put in its place with the attempts that are left.
+ */
 export async function rollBackTo(context: RollbackContext, moves: readonly Move[]): Promise<StepsEnd> {
-  const { progress, input } = context;
+  const { progress } = context;
   progress.moves = moves;
   progress.round += 1;
   const early = interruption(context);
   if (early !== null) return early;
-  await stopTraffic(context, `rolling back ${releaseNames(input.services)}: ${input.request.reason}`);
-  const end = await attempts(context);
+  const shifted = moves.every(({ way }) => way === 'shift') ? await shiftTo(context) : null;
+  const inPlace = shifted === null || shifted.kind === 'failed';
+  const end = inPlace ? (interruption(context) ?? (await replaceBy(context))) : shifted;
   progress.replaceable = [
     ...progress.replaceable,
     ...moves.map(({ service, to }) => ({ service, release: to })),
   ];
+  return end;
+}
+
+/** Stops traffic, restores, restarts, waits until healthy, and takes the restored release back into traffic. */
+async function replaceBy(context: RollbackContext): Promise<StepsEnd> {
+  const { input, progress } = context;
+  progress.moves = progress.moves.map((move) => ({ ...move, way: 'replace' }));
+  await stopTraffic(context, `rolling back ${releaseNames(input.services)}: ${input.request.reason}`);
+  const end = await attempts(context);
   if (end.kind === 'failed') return exhausted(context, end.reason);
   if (end.kind !== 'healthy') return end;
   return interruption(context) ?? (await takeBackIntoTraffic(context));
@@ -66,7 +73,7 @@ async function oneAttempt(context: RollbackContext, stepKey: string): Promise<At
   const longestStepMs = Math.max(...moves.map(({ service }) => stepTimeoutOf(context, service)));
   const deadlineMs =
     Date.now() + 2 * longestStepMs + settings.policy.rollback.healthCheckTimeoutMs + attemptSlackMs;
-  const target = moves.map((move) => (moves.length > 1 ? `${move.service} ${move.to}` : move.to)).join(', ');
+  const target = targetOf(moves);
   for (const step of ['restore', 'restart'] as const) {
     presence.enter(step === 'restore' ? 'restoring' : 'restarting');
     for (const move of moves) {
@@ -82,51 +89,11 @@ async function oneAttempt(context: RollbackContext, stepKey: string): Promise<At
     const stop = interruption(context);
     if (stop !== null) return stop;
   }
-  return waitHealthy(context, target);
-}
-
-function stepTimeoutOf({ plan, settings }: RollbackContext, service: string): number {
-  const known = plan.services.find((entry) => entry.service === service);
-  return known?.stepTimeoutMs ?? settings.policy.rollback.stepTimeoutMs;
-}
-
-async function act(
-  context: RollbackContext,
-  step: 'restore' | 'restart',
-  move: Move,
-  { stepKey, deadlineMs }: { stepKey: string; deadlineMs: number },
-): Promise<AttemptEnd | null> {
-  const { settings, input } = context;
-  const what = `${step} ${move.service} ${move.to}`;
-  const leftMs = Math.max(1_000, deadlineMs - Date.now());
-  const limits = { stepMs: stepTimeoutOf(context, move.service), leftMs };
-  try {
-    const result = await acting(settings.targetQueue, limits, what)[step]({ key: input.key, move, stepKey });
-    return result.kind === 'changed_outside' ? await othersAreLive(context, result.reason) : null;
-  } catch (error) {
-    return { kind: 'failed', reason: `${step} of ${move.service} ${move.to}: ${causeOf(error)}` };
-  }
-}
-
-async function waitHealthy(context: RollbackContext, target: string): Promise<AttemptEnd> {
-  const { settings, input, progress, journal, presence } = context;
-  presence.enter('waiting_healthy');
-  const timeoutMs = settings.policy.rollback.healthCheckTimeoutMs;
-  const wanted = progress.moves.map(({ service, to }) => ({ service, to }));
-  try {
-    const health = await awaitingHealth(
-      settings.targetQueue,
-      timeoutMs,
-      `wait until ${target} is healthy`,
-    ).waitHealthy(input.key, wanted, timeoutMs);
-    if (health.kind === 'unhealthy') return { kind: 'failed', reason: health.reason };
-    progress.restored = true;
-    progress.replaced = progress.turnedAway;
-    journal.note('step', health.detail);
-    return { kind: 'healthy' };
-  } catch (error) {
-    return { kind: 'failed', reason: causeOf(error) };
-  }
+  const end = await waitHealthy(context);
+  if (end.kind !== 'healthy') return end;
+  progress.restored = true;
+  progress.replaced = progress.turnedAway;
+  return end;
 }
 
 function exhausted({ input, settings, progress }: RollbackContext, reason: string): StepsEnd {

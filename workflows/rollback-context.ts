@@ -34,6 +34,8 @@ export interface Progress {
   /** Where this rollback has left user traffic. */
   traffic: 'flowing' | 'stopped' | 'unstoppable' | 'uncontrolled';
   restored: boolean;
+  /** The last round in which traffic moved to what was started beside the bad release. */
+  shifted: number | null;
   /** Releases besides the bad one that a later round may replace: restored before, or sick newcomers. */
   replaceable: readonly ServiceRelease[];
   /** Reported deployments that were too sick to take over. */
@@ -48,6 +50,7 @@ export const noProgress: Progress = {
   moves: [],
   traffic: 'flowing',
   restored: false,
+  shifted: null,
   replaceable: [],
   turnedAway: [],
   replaced: [],

@@ -14,6 +14,7 @@ import {
   trafficSentence,
   troubled,
 } from './rollback-context.ts';
+import { settle } from './settle.ts';
 import { resumeTraffic, stopTraffic } from './steer-traffic.ts';
 
 /** Checks before traffic, resume, verify under traffic. */
@@ -33,7 +34,7 @@ export async function takeBackIntoTraffic(context: RollbackContext): Promise<Ste
     return systemic(context, `the restored release is sick before it gets any traffic: ${before.reason}`);
   const stop = interruption(context);
   if (stop !== null) return stop;
-  const releases = progress.moves.map(({ service, to }) => ({ service, to }));
+  const releases = progress.moves.map(({ service, to, way = 'replace' }) => ({ service, to, way }));
   const failed = await resumeTraffic(context, { kind: 'resume', releases, newcomer: null });
   return failed ?? (await welcomeBack(context, before.reason));
 }
@@ -43,6 +44,8 @@ const checkLimitMs = 60_000;
 /** Traffic flows again: people hear of it at once, and it is verified. */
 export async function welcomeBack(context: RollbackContext, checks: string): Promise<StepsEnd> {
   const { journal, teller, settings, progress } = context;
+  const unsettled = progress.moves.every(({ way }) => way === 'shift') ? await settle(context) : null;
+  if (unsettled !== null) return unsettled;
   const verifyMinutes = settings.policy.rollback.verifyMs / 60_000;
   journal.note('alert', 'Owner notified: "Rollback successful"');
   teller.tell('owner', {

@@ -19,6 +19,19 @@ export interface Restorable {
   readonly reason: string;
 }
 
+/** Two releases at once: the old one is started and seen healthy before traffic moves, and only then the new one ends. */
+export interface Beside {
+  /**
+   * Starts instances of `release` beside those that run; one that runs already is kept. What is configured, and what runs of
+   * another release, is not touched.
+   */
+  start(service: string, release: string, step: StepContext): Promise<void>;
+  /** Makes `release` the configured one and ends every instance of another. No traffic reaches those any more. */
+  settle(service: string, release: string, step: StepContext): Promise<void>;
+  /** Ends the instances of `release` that were started beside: no traffic ever reached them. */
+  giveUp(service: string, release: string, step: StepContext): Promise<void>;
+}
+
 /** Where services run. Every method is idempotent; errors say what was tried and what was found. */
 export interface DeployTarget {
   live(service: string, signal: AbortSignal): Promise<LiveService>;
@@ -33,6 +46,8 @@ export interface DeployTarget {
   restore(service: string, release: string, step: StepContext): Promise<void>;
   /** Replaces every running instance by one of the configured release, and returns when none of another is left. */
   restart(service: string, step: StepContext): Promise<void>;
+  /** Absent: one release at a time. */
+  readonly beside?: Beside;
   /** What acting here will need: rights, credentials, room. Acts on nothing. Absent: `live` answering is all there is to know. */
   readonly checks?: (service: string, signal: AbortSignal) => Promise<readonly ReadinessCheck[]>;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  about,
   byKind,
   duration,
   environmentVariables,
@@ -21,6 +22,20 @@ const localProcess = mapping({
   command: texts('Program and arguments, run without a shell in the folder of the release'),
   instances: wholeNumber('Processes', 1, 1_000, 1).optional(),
   base_port: wholeNumber('Instance i listens on this port + i, told by PORT', 1, 65_535),
+  way: z
+    .enum(['replace', 'shift'], 'replace, shift')
+    .meta(
+      about(
+        'replace: one release at a time, users see a maintenance page meanwhile; shift: the old release is started and healthy beside the new one before traffic moves (needs traffic)',
+        'replace',
+      ),
+    )
+    .optional(),
+  beside_base_port: wholeNumber(
+    'way shift: where the second set of processes listens; default base_port + instances',
+    1,
+    65_535,
+  ).optional(),
   env: environmentVariables('With PATH and HOME the whole environment of the processes').optional(),
   stop_timeout_seconds: duration('seconds', 'From SIGTERM to SIGKILL', 5 * second).optional(),
   step_timeout_seconds: stepTimeout,

@@ -18,6 +18,11 @@ const frozen = (rest: string) => top(`freeze_windows: [{ reason: x, ${rest} }]`)
 
 const problems: readonly [string, string, ...string[]][] = [
   [
+    'a way that moves traffic, without traffic',
+    'products: { shop: { services: { api: { deploy_target: { kind: local-process, root: a, command: [b], base_port: 1, way: shift } } } } }',
+    'c.yml:1:120: products.shop.services.api.deploy_target.way: found shift without traffic to move; allowed: replace, or shift with traffic',
+  ],
+  [
     'a freeze window at no time',
     frozen('from: friday, until: Mon 08:00'),
     'c.yml:2:39: rollback_policy.freeze_windows[0].from: found a text (not shown); allowed: a time like 2026-11-27T00:00:00+01:00, or one of every week like "Fri 16:00" (Mon, Tue, Wed, Thu, Fri, Sat, Sun)',

@@ -191,7 +191,15 @@ function logsOf(service: ScriptedService): LogSource {
 }
 
 function reached(name: string, service: ScriptedService): ServiceSetup {
-  return { service: name, ...service, logs: logsOf(service), changes: null };
+  return {
+    service: name,
+    ...service,
+    logs: logsOf(service),
+    changes: null,
+    get way() {
+      return service.state.way;
+    },
+  };
 }
 
 /** A service on hosts that this worker does not reach. */

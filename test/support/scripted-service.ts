@@ -4,6 +4,7 @@ import type { Measurement, MetricsSource } from '../../adapters/metrics/metrics-
 import type { TrafficControl } from '../../adapters/traffic/traffic-control.ts';
 import type { Histogram } from '../../domain/histogram.ts';
 import type { Instance } from '../../domain/live.ts';
+import type { RollbackWay } from '../../domain/rollback.ts';
 
 /** How a release behaves at a time (milliseconds since it was started). */
 export interface Behaviour {
@@ -26,7 +27,7 @@ export const calm: Behaviour = {
 
 export type Script = (sinceStartMs: number) => Partial<Behaviour>;
 
-export type Step = 'live' | 'restore' | 'restart' | 'stop' | 'resume';
+export type Step = 'live' | 'restore' | 'restart' | 'stop' | 'resume' | 'beside' | 'settle';
 
 export interface Failure {
   /** How many more times; `Infinity` = always. */
@@ -48,6 +49,9 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
     configured: 'v1',
     running: 'v1' as string,
     startedAtMs: 0,
+    /** What was started beside; `null`: nothing. */
+    beside: null as { release: string; startedAtMs: number } | null,
+    way: 'replace' as RollbackWay,
     restartKey: '',
     /** The recipe that the last restore was given. */
     restoredFrom: null as string | null,
@@ -68,18 +72,19 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
     await new Promise((_resolve, reject) => hung.add(reject));
   }
 
-  async function behaviour(): Promise<Behaviour> {
-    const sinceStart = (await now()) - state.startedAtMs;
-    return { ...calm, ...scripts.get(state.running)?.(sinceStart) };
+  async function behaviour(release: string | null = state.running): Promise<Behaviour> {
+    const { running, startedAtMs, beside } = state;
+    const sinceMs = beside !== null && release === beside.release ? beside.startedAtMs : startedAtMs;
+    return { ...calm, ...scripts.get(release ?? running)?.((await now()) - sinceMs) };
   }
 
   function instances(): Instance[] {
-    return ['0', '1'].map((id) => ({
-      id,
-      release: state.running,
-      running: true,
-      url: `http://scripted/${id}`,
-    }));
+    const of = (release: string, ids: readonly string[]) =>
+      ids.map((id) => ({ id, release, running: true, url: `http://scripted/${id}` }));
+    return [
+      ...of(state.running, ['0', '1']),
+      ...(state.beside === null ? [] : of(state.beside.release, ['2', '3'])),
+    ];
   }
 
   const target: DeployTarget = {
@@ -107,14 +112,34 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
       state.running = state.configured;
       state.startedAtMs = await now();
     },
+    beside: {
+      async start(_service, release) {
+        called(`start ${release} beside ${state.running}`);
+        await maybeFail('beside');
+        state.beside ??= { release, startedAtMs: await now() };
+      },
+      async settle(_service, release) {
+        called(`settle on ${release}`);
+        await maybeFail('settle');
+        if (state.beside === null) return;
+        state.startedAtMs = state.beside.startedAtMs;
+        state.configured = release;
+        state.running = release;
+        state.beside = null;
+      },
+      async giveUp(_service, release) {
+        called(`give up ${release}`);
+        state.beside = null;
+      },
+    },
   };
 
   const metrics: MetricsSource = {
-    async measure({ cursor }): Promise<Measurement> {
+    async measure({ cursor, instances: asked }): Promise<Measurement> {
       const atMs = await now();
       if (state.blindWhen(atMs)) return { kind: 'timeout', reason: 'no answer in 5 s' };
       if (state.blind !== null) return { kind: 'error', reason: state.blind };
-      const current = await behaviour();
+      const current = await behaviour(asked[0]?.release);
       const minutes = typeof cursor === 'number' ? (atMs - cursor) / 60_000 : 0;
       const served = state.maintenance ? 0 : minutes;
       return {
@@ -144,8 +169,12 @@ export function createScriptedService(now: () => Promise<number>, calls: string[
 
   const probe: HealthProbe = {
     async probe(asked) {
-      const { healthy } = await behaviour();
-      return asked.map((instance) => ({ instance: instance.id, healthy, detail: healthy ? '200' : '503' }));
+      return Promise.all(
+        asked.map(async ({ id, release }) => {
+          const { healthy } = await behaviour(release);
+          return { instance: id, healthy, detail: healthy ? '200' : '503' };
+        }),
+      );
     },
   };
 

@@ -9,14 +9,15 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
   const argv = (list: readonly string[]) => list.map(written.text);
   switch (settings.kind) {
     case 'local-process': {
-      const {
-        root,
-        command,
-        instances = 1,
-        base_port: basePort,
-        stop_timeout_seconds: stopSeconds,
-      } = settings;
-      const local = { command: argv(command), instances, basePort, env, stopTimeoutMs: ms(stopSeconds) };
+      const { root, command, instances = 1 } = settings;
+      const local = {
+        command: argv(command),
+        instances,
+        basePort: settings.base_port,
+        besideBasePort: settings.beside_base_port,
+        env,
+        stopTimeoutMs: ms(settings.stop_timeout_seconds),
+      };
       return createLocalProcessTarget({ root: written.path(root), services: { [service]: local } });
     }
     case 'command':

@@ -16,6 +16,7 @@ export function serviceAdapters(service: string, settings: ServiceSettings, writ
     return {
       service,
       target: targetOf(service, settings.deploy_target, written),
+      way: 'way' in settings.deploy_target ? settings.deploy_target.way : undefined,
       stepTimeoutMs: ms(settings.deploy_target.step_timeout_seconds),
       metrics: metricsOf(settings.metrics, written),
       probe: createHttpProbe({

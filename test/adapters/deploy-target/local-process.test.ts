@@ -3,10 +3,8 @@ import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  createLocalProcessTarget,
-  type LocalService,
-} from '../../../adapters/deploy-target/local-process.ts';
+import type { LocalService } from '../../../adapters/deploy-target/local-process/slots.ts';
+import { createLocalProcessTarget } from '../../../adapters/deploy-target/local-process.ts';
 import { groupMembers, processTable } from '../../../adapters/process-table.ts';
 import {
   afterwards,

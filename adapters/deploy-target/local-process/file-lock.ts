@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { createFile, isCode } from '../durable-file.ts';
-import { isRunning, type ProcessIdentity, processTable } from '../process-table.ts';
+import { createFile, isCode } from '../../durable-file.ts';
+import { isRunning, type ProcessIdentity, processTable } from '../../process-table.ts';
 
 const pollMs = 50;
 const breakingTimeoutMs = 10_000;

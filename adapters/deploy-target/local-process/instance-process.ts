@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { z } from 'zod';
-import { childEnvironment } from '../child-environment.ts';
-import { replaceFile } from '../durable-file.ts';
-import { groupMembers, isRunning, processTable, signalGroup } from '../process-table.ts';
-import { type StopOptions, stopGroup } from '../stop-group.ts';
+import { childEnvironment } from '../../child-environment.ts';
+import { replaceFile } from '../../durable-file.ts';
+import { groupMembers, isRunning, processTable, signalGroup } from '../../process-table.ts';
+import { type StopOptions, stopGroup } from '../../stop-group.ts';
 
 const recordSchema = z.object({
   pid: z.number().int().positive(),
