@@ -1,8 +1,7 @@
 import { STATUS_CODES } from 'node:http';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { type Dispatcher, request } from 'undici';
+import { boundedBody, TooLarge } from '../http/bounded-body.ts';
+import { describeNetworkError } from '../http/network-error.ts';
 
 export interface PageRequest {
   /** For everything, from connecting to the last byte: a body that drips cannot hold a check. */
@@ -70,49 +69,4 @@ function refusalOf(response: Dispatcher.ResponseData): PageFailure | null {
     return { kind: 'not_metrics', found: `content encoding ${encoding}, which was not asked for` };
   }
   return null;
-}
-
-/** The body, decompressed where it is gzip; longer than `maxBytes`, as sent or decompressed, it throws {@link TooLarge}. */
-export function boundedBody(response: Dispatcher.ResponseData, maxBytes: number): AsyncIterable<Buffer> {
-  return withinSize(piecesOf(response, maxBytes), maxBytes);
-}
-
-function piecesOf(response: Dispatcher.ResponseData, maxBytes: number): Readable {
-  if (response.headers['content-encoding'] !== 'gzip') return response.body;
-  const gunzip = createGunzip();
-  pipeline(withinSize(response.body, maxBytes), gunzip).catch((error: Error) => gunzip.destroy(error));
-  return gunzip;
-}
-
-export class TooLarge extends Error {}
-
-async function* withinSize(pieces: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
-  let size = 0;
-  for await (const piece of pieces) {
-    size += piece.length;
-    if (size > maxBytes) throw new TooLarge(`the answer is larger than ${maxBytes} bytes`);
-    yield piece;
-  }
-}
-
-const networkErrors: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  ENOTFOUND: 'host not found',
-  EAI_AGAIN: 'host name lookup failed',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'network unreachable',
-  ETIMEDOUT: 'connection timed out',
-  UND_ERR_CONNECT_TIMEOUT: 'connection timed out',
-  UND_ERR_SOCKET: 'connection closed before the end',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'connection closed before the end',
-  Z_BUF_ERROR: 'the compressed page ends too early',
-  Z_DATA_ERROR: 'the compressed page is damaged',
-};
-
-/** What a failed request met, in words; without the address, which the caller knows and may have to hide. */
-export function describeNetworkError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return networkErrors[code] ?? (code.startsWith('HPE_') ? 'the answer is not HTTP' : code || error.message);
 }

@@ -1,4 +1,5 @@
 import { type Dispatcher, request } from 'undici';
+import { parseRetryAfter } from '../http/ask-json.ts';
 import { DeliveryError } from './delivery-error.ts';
 
 export interface Post {
@@ -62,15 +63,6 @@ function refusal(post: Post, response: Dispatcher.ResponseData, answer: string):
     retryAfterMs,
     permanent,
   });
-}
-
-/** Seconds or an HTTP date. */
-function parseRetryAfter(header: string | string[] | undefined): number | null {
-  const value = Array.isArray(header) ? header[0] : header;
-  if (value === undefined) return null;
-  if (/^\d+$/.test(value)) return Number(value) * 1_000;
-  const atMs = Date.parse(value);
-  return Number.isNaN(atMs) ? null : Math.max(0, atMs - Date.now());
 }
 
 /** A server may quote the path it was asked for, and the path is the secret. */

@@ -1,6 +1,4 @@
-import { STATUS_CODES } from 'node:http';
-import { type Dispatcher, request } from 'undici';
-import { boundedBody, describeNetworkError, TooLarge } from '../read-page.ts';
+import { askJson, type JsonAnswer } from '../../http/ask-json.ts';
 
 /** How the HTTP API is reached; Thanos, Mimir and VictoriaMetrics serve the same one below a path of their own. */
 export interface PrometheusAccess {
@@ -73,28 +71,26 @@ async function ask(
   headers: PrometheusAccess['headers'],
   query: RangeQuery,
 ): Promise<RangeAnswer> {
-  if (!URL.canParse(address)) return { kind: 'error', found: 'not a valid URL' };
-  const deadline = AbortSignal.timeout(query.timeoutMs);
-  const signal = AbortSignal.any([deadline, query.signal]);
-  try {
-    // POST, as the API documents it for queries that are too long for a URL.
-    const response = await request(address, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        accept: 'application/json',
-        'accept-encoding': 'gzip',
-        ...headers,
-      },
-      body: formOf(query),
-      signal,
-    });
-    return await read(response, query.maxBytes);
-  } catch (error) {
-    if (query.signal.aborted) return { kind: 'error', found: 'the check was cancelled' };
-    if (deadline.aborted)
-      return { kind: 'timeout', found: `no complete answer within ${query.timeoutMs} ms` };
-    return { kind: 'error', found: error instanceof TooLarge ? error.message : describeNetworkError(error) };
+  // POST, as the API documents it for queries that are too long for a URL.
+  const answer = await askJson({
+    method: 'POST',
+    url: address,
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    body: formOf(query),
+    timeoutMs: query.timeoutMs,
+    maxBytes: query.maxBytes,
+    signal: query.signal,
+  });
+  switch (answer.kind) {
+    case 'answered':
+      return matrixOf(answer.value, answer.contentType);
+    case 'refused':
+      return refusal(answer);
+    default: {
+      const kind = answer.kind === 'timeout' || answer.kind === 'rate_limited' ? answer.kind : 'error';
+      const { retryAfterMs } = answer;
+      return { kind, found: answer.found, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+    }
   }
 }
 
@@ -108,46 +104,13 @@ function formOf({ query, startMs, endMs, stepMs, timeoutMs }: RangeQuery): strin
   }).toString();
 }
 
-/** Of the body of a failure only its sentence is of use. */
-const mostOfFailure = 65_536;
-
-async function read(response: Dispatcher.ResponseData, maxBytes: number): Promise<RangeAnswer> {
-  const { statusCode, headers } = response;
-  const failed = statusCode !== 200;
-  const body = await textOf(response, failed ? mostOfFailure : maxBytes).catch((error: unknown) => {
-    // A refusal stands, however its body ends.
-    if (failed) return '';
-    throw error;
-  });
-  if (statusCode === 429) return rateLimited(headers['retry-after']);
-  const envelope = envelopeOf(body);
-  if (failed) return refusal(statusCode, envelope);
-  if (envelope === null) return { kind: 'error', found: notJson(headers['content-type']) };
+function matrixOf(value: unknown, contentType: string): RangeAnswer {
+  const envelope = envelopeOf(value);
+  if (envelope === null) return { kind: 'error', found: notPrometheus(contentType) };
   if (envelope.status !== 'success') return failureOf('', envelope);
   const series = seriesOf(envelope.data);
   if (series === null) return { kind: 'error', found: 'the answer is JSON, but not a matrix of series' };
   return { kind: 'answered', series, warnings: partsMissing(envelope) };
-}
-
-async function textOf(response: Dispatcher.ResponseData, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const piece of boundedBody(response, maxBytes)) text += decoder.decode(piece, { stream: true });
-  return text + decoder.decode();
-}
-
-function rateLimited(header: string | string[] | undefined): RangeFailure {
-  const retryAfterMs = retryAfter(String(header ?? ''));
-  const found = 'HTTP 429 Too Many Requests';
-  if (retryAfterMs === null) return { kind: 'rate_limited', found };
-  return { kind: 'rate_limited', found: `${found}, asks to wait ${seconds(retryAfterMs)}`, retryAfterMs };
-}
-
-/** Seconds or a date, as HTTP has it. */
-function retryAfter(header: string): number | null {
-  if (/^\d+$/.test(header.trim())) return Number(header) * 1_000;
-  const atMs = Date.parse(header);
-  return Number.isNaN(atMs) ? null : Math.max(0, atMs - Date.now());
 }
 
 function seconds(ms: number): string {
@@ -163,27 +126,20 @@ interface Envelope {
   readonly isPartial?: unknown;
 }
 
-function envelopeOf(body: string): Envelope | null {
-  try {
-    const value = JSON.parse(body) as unknown;
-    return isObject(value) && 'status' in value ? value : null;
-  } catch {
-    return null;
-  }
+function envelopeOf(value: unknown): Envelope | null {
+  return isObject(value) && 'status' in value ? value : null;
 }
 
-function notJson(type: string | string[] | undefined): string {
-  return /json/i.test(String(type ?? ''))
+function notPrometheus(contentType: string): string {
+  return /json/i.test(contentType)
     ? 'the answer is not the JSON of the Prometheus API'
-    : `not the Prometheus API: ${String(type ?? 'no content type')} instead of JSON`;
+    : `not the Prometheus API: ${contentType || 'no content type'} instead of JSON`;
 }
 
-function refusal(statusCode: number, envelope: Envelope | null): RangeFailure {
-  const status = `HTTP ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trim();
-  if (envelope !== null) return failureOf(`${status}: `, envelope);
-  if (statusCode >= 300 && statusCode < 400)
-    return { kind: 'error', found: `${status}: a redirect, which is not followed` };
-  return { kind: 'error', found: statusCode === 404 ? `${status}: no /api/v1/query_range there` : status };
+function refusal({ status, value, found }: Extract<JsonAnswer, { kind: 'refused' }>): RangeFailure {
+  const envelope = envelopeOf(value);
+  if (envelope !== null) return failureOf(`${found}: `, envelope);
+  return { kind: 'error', found: status === 404 ? `${found}: no /api/v1/query_range there` : found };
 }
 
 /** The server's own time limit is `503` with the error type `timeout`. */
