@@ -1,10 +1,11 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Tick } from '../adapters/store/watches.ts';
+import type { FiringAlert } from '../domain/alerts.ts';
 import { type Edge, ownConditions, type Reported } from '../domain/conditions.ts';
 import type { DeploymentOrigin, ServiceRelease } from '../domain/deployment.ts';
 import { isTimeToLearn, withNewHabits } from '../domain/detection/learn.ts';
 import type { Trigger } from '../domain/detection/verdict.ts';
-import type { DeploymentKey } from '../domain/identity.ts';
+import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
 import { activePause } from '../domain/product-row.ts';
 import type { RollbackPlan } from '../domain/rollback.ts';
 import { type AttemptPlan, nextTick, planAttempt, tickGrid } from '../domain/tick-grid.ts';
@@ -245,7 +246,10 @@ async function takeSample(
   const looks = await Promise.all(looking);
   const wayBackSeen = await readiness;
   const atMs = await dependencies.clock.now();
-  const peers = await peersOf(dependencies, setup, atMs);
+  const [peers, alerts] = await Promise.all([
+    peersOf(dependencies, setup, atMs),
+    alertsOf(dependencies, input.key, atMs),
+  ]);
   const step = advanceWatch(
     known.state,
     {
@@ -253,7 +257,11 @@ async function takeSample(
       regular: plan.regular,
       gap: plan.gap,
       atMs,
-      services: looks.map(({ observation }) => ({ ...observation, peers })),
+      services: looks.map(({ observation }) => ({
+        ...observation,
+        peers,
+        alerts: alerts.filter(({ service }) => service === null || service === observation.service),
+      })),
       unexpected: strangersIn(looks, input.services),
       ...(wayBackSeen === null ? {} : { readiness: wayBackSeen }),
     },
@@ -283,6 +291,15 @@ async function peersOf({ store }: Dependencies, setup: ProductSetup, atMs: numbe
   const range = { sinceMs: atMs - 2 * policy.monitoring.checkIntervalMs, untilMs: atMs };
   return within(storePatienceMs, 'the store', () => newestPeers(store, neighbours, range, policy)).catch(
     () => null,
+  );
+}
+
+/** Alert managers repeat what fires, by default every four hours; one that was not heard of for longer than a day may be gone. */
+const alertsForgottenMs = 25 * 3_600_000;
+
+async function alertsOf({ store }: Dependencies, key: ProductKey, atMs: number): Promise<FiringAlert[]> {
+  return within(storePatienceMs, 'the store', () => store.alerts.firing(key, atMs - alertsForgottenMs)).catch(
+    () => [],
   );
 }
 

@@ -84,6 +84,10 @@ function policyFrom(settings: PolicySettings): Policy {
         failureCount: settings.triggers?.health_check?.failure_count ?? triggers.healthCheck.failureCount,
         windowMs: minutes(settings.triggers?.health_check?.window_minutes) ?? triggers.healthCheck.windowMs,
       },
+      alert: {
+        enabled: settings.triggers?.alert?.enabled ?? triggers.alert.enabled,
+        dryRun: settings.triggers?.alert?.dry_run ?? triggers.alert.dryRun,
+      },
     },
     rollback: {
       maxAttempts: settings.rollback?.max_rollback_attempts ?? rollback.maxAttempts,

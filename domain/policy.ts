@@ -44,10 +44,13 @@ export interface MonitoringPolicy {
   readonly blindEscalateMs: number;
 }
 
-interface TriggerPolicy {
+interface SwitchedTrigger {
   readonly enabled: boolean;
   /** Judged and told, never acted on. */
   readonly dryRun: boolean;
+}
+
+interface TriggerPolicy extends SwitchedTrigger {
   readonly windowMs: number;
 }
 
@@ -57,6 +60,8 @@ export interface TriggerPolicies {
   readonly memory: TriggerPolicy & { readonly thresholdPercent: number };
   readonly database: TriggerPolicy & { readonly connectionErrors: number };
   readonly healthCheck: TriggerPolicy & { readonly failureCount: number };
+  /** An alert that somebody's alert manager sends. */
+  readonly alert: SwitchedTrigger;
 }
 
 export type LatencyMetric = 'p50' | 'p95' | 'p99';
@@ -122,6 +127,7 @@ export const defaultPolicy: Policy = {
     memory: { enabled: true, dryRun: false, thresholdPercent: 90, windowMs: 10 * minute },
     database: { enabled: true, dryRun: false, connectionErrors: 10, windowMs: 2 * minute },
     healthCheck: { enabled: true, dryRun: false, failureCount: 3, windowMs: 5 * minute },
+    alert: { enabled: true, dryRun: false },
   },
   rollback: {
     maxAttempts: 3,

@@ -33,6 +33,7 @@ const insightFor: Readonly<Record<TriggerType, string>> = {
   database: 'Database issues: test connection pools under load before production',
   health_check:
     'Failed health checks: start the release in a production-like environment before deploying it',
+  alert: 'Alerts: test what they look at before production',
   manual: 'Manual rollbacks: find out what people saw that the triggers did not',
 };
 
@@ -132,6 +133,7 @@ const causeNames: Readonly<Record<TriggerType, string>> = {
   memory: 'Memory leak',
   database: 'Database connections',
   health_check: 'Failed health checks',
+  alert: 'Alert',
   manual: 'Manual',
 };
 

@@ -1,3 +1,4 @@
+import { type FiringAlert, judgeAlerts } from './alerts.ts';
 import { addToTotals, asReference, noTotals, type Totals } from './baseline.ts';
 import {
   adoptOwnConditions,
@@ -119,6 +120,8 @@ export interface ServiceObservation {
   readonly probes: readonly Probe[];
   /** What untouched neighbours measured in their newest check; absent: there are none. */
   readonly peers?: PeerMinute | null;
+  /** Alerts that fire for it. */
+  readonly alerts?: readonly FiringAlert[];
   /** The counts, or why there are none. */
   readonly measured:
     | {
@@ -249,11 +252,13 @@ function advanceService(service: ServiceWatch, seen: Observation, context: Watch
         peers: observation?.peers ?? null,
       });
   // Without new counts the old ones only slide out of their window: that is no evidence of anything.
-  const verdicts = counted
+  const measuredVerdicts = counted
     ? judged.verdicts
     : judged.verdicts.map((verdict) =>
         verdict.trigger === 'health_check' ? verdict : unseen(verdict, measured),
       );
+  const alerts = judgeAlerts(observation?.alerts ?? [], { ...context, atMs: seen.atMs });
+  const verdicts = [...measuredVerdicts, ...alerts];
   const triggers = verdicts
     .filter(({ trigger }) => !isDryRun(trigger, context.policy))
     .flatMap((verdict) => breachTrigger(verdict, service.service, sample.atMs));
@@ -305,6 +310,7 @@ const settingsOf = {
   memory: 'memory',
   database: 'database',
   health_check: 'healthCheck',
+  alert: 'alert',
 } as const;
 
 /** Judged and told, never acted on. */

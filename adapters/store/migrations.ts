@@ -160,5 +160,22 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
           .execute();
       },
     },
+    '0005_alerts': {
+      async up(db) {
+        await db.schema
+          .createTable('alerts')
+          .addColumn('product', 'text', (column) => column.notNull())
+          .addColumn('environment', 'text', (column) => column.notNull())
+          .addColumn('fingerprint', 'text', (column) => column.notNull())
+          .addColumn('service', 'text')
+          .addColumn('name', 'text', (column) => column.notNull())
+          .addColumn('summary', 'text', (column) => column.notNull())
+          .addColumn('since_ms', 'bigint', (column) => column.notNull())
+          .addColumn('firing', 'integer', (column) => column.notNull())
+          .addColumn('seen_at_ms', 'bigint', (column) => column.notNull())
+          .addPrimaryKeyConstraint('alerts_key', ['product', 'environment', 'fingerprint'])
+          .execute();
+      },
+    },
   };
 }

@@ -48,6 +48,16 @@ export interface Database {
   recipes: ProductScope & { service: string; release: string; recipe: string; at_ms: number };
   /** Of the current deployment, as it was last looked at. */
   readiness: ProductScope & { deployment: string; at_ms: number; document: Json };
+  /** What alert managers told, the newest word of each alert. */
+  alerts: ProductScope & {
+    fingerprint: string;
+    service: string | null;
+    name: string;
+    summary: string;
+    since_ms: number;
+    firing: number;
+    seen_at_ms: number;
+  };
   timeline: ProductScope & {
     key: string;
     seq: Generated<number>;

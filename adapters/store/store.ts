@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { type AlertRecords, createAlertRecords } from './alerts.ts';
 import { connect, dialectOf } from './connect.ts';
 import { createDeploymentRecords, type DeploymentRecords } from './deployments.ts';
 import { createIncidentRecords, type IncidentRecords } from './incidents.ts';
@@ -24,6 +25,7 @@ export interface Store {
   readonly policies: PolicyRecords;
   readonly notices: NoticeRecords;
   readonly wayBack: WayBackRecords;
+  readonly alerts: AlertRecords;
   /** Rejects when the store cannot be written. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -44,6 +46,7 @@ export async function openStore(location: string): Promise<Store> {
     policies: createPolicyRecords(db, run),
     notices: createNoticeRecords(db, run),
     wayBack: createWayBackRecords(db, run),
+    alerts: createAlertRecords(db, run),
     check: () => run(() => writable(db)),
     close: () => db.destroy(),
   };

@@ -8,6 +8,7 @@ import type { Catalog } from '../../activities/dependencies.ts';
 import { productName } from '../../domain/identity.ts';
 import { defaultPolicy, type StatisticsPolicy } from '../../domain/policy.ts';
 import { rollbackStatistics } from '../../domain/rollback-statistics.ts';
+import { addAlertRoutes } from './alert-routes.ts';
 import { ApiError } from './api-error.ts';
 import type { App, AppOptions } from './app-types.ts';
 import { addCommandRoutes } from './command-routes.ts';
@@ -63,6 +64,7 @@ export function createApp(options: AppOptions): App {
 
   addDeploymentRoutes(app, options);
   addCommandRoutes(app, options);
+  addAlertRoutes(app, options);
   addGateRoutes(app, options);
   addIncidentRoutes(app, options);
   addStatistics(app, options);

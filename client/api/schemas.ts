@@ -190,6 +190,31 @@ export const gateAnswer = z
   })
   .openapi('GateAnswer');
 
+const labels = z.record(z.string(), z.string());
+
+/** Version 4 of Alertmanager's webhook; what we do not need may be there. */
+export const alertmanagerMessage = z
+  .object({
+    version: z.string().optional(),
+    status: z.string().optional(),
+    alerts: z
+      .array(
+        z.object({
+          status: z.enum(['firing', 'resolved']),
+          labels,
+          annotations: labels.default({}),
+          startsAt: z.iso.datetime({ offset: true }),
+          fingerprint: z.string().min(1).max(200).optional(),
+        }),
+      )
+      .max(1_000),
+  })
+  .openapi('AlertmanagerMessage');
+
+export const alertsReceived = z
+  .object({ received: z.number(), ignored: z.array(z.string()) })
+  .openapi('AlertsReceived');
+
 const release = z.object({ service: z.string(), release: z.string() });
 
 export const deployment = z

@@ -162,6 +162,10 @@ export const policyShape = {
       ).optional(),
       window_minutes: duration('minutes', 'Looked at together', triggers.healthCheck.windowMs).optional(),
     }),
+    alert: section("An alert that somebody's alert manager sends to /v1/alerts.", {
+      enabled: flag(trigger, triggers.alert.enabled).optional(),
+      dry_run: dryRun,
+    }),
   }),
   rollback: section('How a rollback is done.', {
     max_rollback_attempts: wholeNumber('Before people are called', 1, 10, rollback.maxAttempts).optional(),

@@ -4,10 +4,11 @@ export const triggerTypes = [
   'memory',
   'database',
   'health_check',
+  'alert',
   'manual',
 ] as const;
 
-/** The specification's trigger names. */
+/** The specification's trigger names, and `alert`: somebody else's rule. */
 export type TriggerType = (typeof triggerTypes)[number];
 
 export type Severity = 'critical' | 'high';
@@ -18,6 +19,7 @@ export const severityOf: Readonly<Record<TriggerType, Severity>> = {
   memory: 'critical',
   database: 'critical',
   health_check: 'critical',
+  alert: 'critical',
   manual: 'critical',
 };
 

@@ -68,6 +68,65 @@ async function rolledBack(product: string) {
   }, 30_000);
 }
 
+describe('alerts of an alert manager', () => {
+  const anAlert = (labels: Record<string, string>, status = 'firing') => ({
+    status,
+    labels: { alertname: 'Slow', ...labels },
+    annotations: { summary: 'p95 is 3 s' },
+    startsAt: '2026-11-24T10:00:00.123Z',
+    endsAt: '0001-01-01T00:00:00Z',
+    generatorURL: 'http://prometheus.example/graph',
+    fingerprint: 'c1d2',
+  });
+  const message = (...alerts: object[]) => ({ version: '4', status: 'firing', receiver: 'rollback', alerts });
+
+  it('are taken with their product and service, and end when they are resolved', async () => {
+    world.addProduct('alerted');
+    const labels = { product: 'alerted', service: 'web' };
+    const taken = await post('/v1/alerts/alertmanager', message(anAlert(labels)));
+    expect(taken).toEqual({ status: 200, body: { received: 1, ignored: [] } });
+    const key = { product: 'alerted', environment: 'production' };
+    expect(await world.store.alerts.firing(key, 0)).toEqual([
+      {
+        name: 'Slow',
+        service: 'web',
+        summary: 'p95 is 3 s',
+        sinceMs: Date.parse('2026-11-24T10:00:00.123Z'),
+      },
+    ]);
+    await post('/v1/alerts/alertmanager', message(anAlert(labels, 'resolved')));
+    expect(await world.store.alerts.firing(key, 0)).toEqual([]);
+  });
+
+  it('that say nothing of a product of ours are named, and the others taken', async () => {
+    world.addProduct('named');
+    const { body } = await post(
+      '/v1/alerts/alertmanager',
+      message(
+        anAlert({}),
+        anAlert({ product: 'nobody' }),
+        anAlert({ product: 'named', service: 'jobs' }),
+        anAlert({ product: 'named' }),
+      ),
+    );
+    expect(body).toEqual({
+      received: 1,
+      ignored: [
+        'Slow: it has no label product',
+        'Slow: there is no product nobody',
+        'Slow: product named has no service jobs; configured: web',
+      ],
+    });
+  });
+
+  it('answer 400 to what is none, and 401 without the token', async () => {
+    expect((await post('/v1/alerts/alertmanager', { alerts: [{ status: 'on' }] })).status).toBe(400);
+    expect((await post('/v1/alerts/alertmanager', message(), { authorization: 'Bearer x' })).status).toBe(
+      401,
+    );
+  });
+});
+
 describe('reporting a deployment', () => {
   it('answers 201 with its monitor, and 200 when it is reported again', async () => {
     const { product, service } = world.addProduct('reports');

@@ -90,7 +90,7 @@ const problems: readonly [string, string, ...string[]][] = [
   [
     'a value where a section belongs',
     top('triggers: 3'),
-    'c.yml:2:13: rollback_policy.triggers: found 3; allowed: a mapping with error_rate, latency, memory, database, health_check',
+    'c.yml:2:13: rollback_policy.triggers: found 3; allowed: a mapping with error_rate, latency, memory, database, health_check, alert',
   ],
   ['a list as the file', '- a\n', `c.yml:1:1: found a list; allowed: a mapping with ${topLevel}`],
   [
@@ -175,7 +175,7 @@ const problems: readonly [string, string, ...string[]][] = [
   [
     'an unknown trigger or cause',
     'assign:\n  memry: { github: ada }\n',
-    'c.yml:2:3: assign.memry: found the unknown key "memry" (did you mean "memory"?); allowed: error_rate, performance, memory, database, health_check, manual, n_plus_one_query, listener_leak, unbounded_growth, database_connections, dependency_failure, code_error, process_crash, unknown',
+    'c.yml:2:3: assign.memry: found the unknown key "memry" (did you mean "memory"?); allowed: error_rate, performance, memory, database, health_check, alert, manual, n_plus_one_query, listener_leak, unbounded_growth, database_connections, dependency_failure, code_error, process_crash, unknown',
   ],
   [
     'a support engineer of the wrong type',

@@ -42,6 +42,7 @@ export function aPolicy(
       memory: { ...triggers.memory, ...over.triggers?.memory },
       database: { ...triggers.database, ...over.triggers?.database },
       healthCheck: { ...triggers.healthCheck, ...over.triggers?.healthCheck },
+      alert: { ...triggers.alert, ...over.triggers?.alert },
     },
   };
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manualRollbackSignal } from '../../workflows/messages.ts';
-import { createWorld, minuteMs, type World } from '../support/harness.ts';
+import { createWorld, minuteMs, product, type World } from '../support/harness.ts';
 import type { Behaviour } from '../support/scripted-service.ts';
 
 /** What a release does from the twelfth minute on. */
@@ -33,6 +33,28 @@ describe('each trigger', () => {
     expect(incident?.triggers.map((entry) => entry.type)).toContain(trigger);
     expect(incident?.triggers.find((entry) => entry.type === trigger)?.reason).toMatch(reason);
     expect(world.service.state).toMatchObject({ running: 'v1', maintenance: false, trafficTo: 'v1' });
+  });
+
+  it('alert: one that began after the deployment rolls back, an older one does not', async () => {
+    await world.haveGood('v1');
+    const alert = {
+      fingerprint: 'a',
+      name: 'Checkout',
+      service: null,
+      summary: 'nobody can pay',
+      firing: true,
+    };
+    const { handle } = await world.deploy('v2');
+    const now = await world.now();
+    await world.store.alerts.receive(product, [{ ...alert, sinceMs: now - minuteMs }], now);
+    await world.pass(10 * minuteMs);
+    expect(world.service.calls).toEqual([]);
+    const later = await world.now();
+    await world.store.alerts.receive(product, [{ ...alert, sinceMs: later }], later);
+    expect((await handle.result()).outcome).toBe('rolled_back');
+    const [incident] = await world.store.incidents.list({ limit: 10 });
+    expect(incident?.reason).toMatch(/^alert Checkout fires for .*: nobody can pay$/);
+    expect((incident?.openedAtMs ?? 0) - later).toBeLessThan(1.2 * minuteMs);
   });
 
   it('manual: a person’s signal rolls back a healthy release at once', async () => {

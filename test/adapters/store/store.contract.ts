@@ -540,6 +540,38 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       });
     });
 
+    describe('alerts', () => {
+      const anAlert = {
+        fingerprint: 'a1',
+        name: 'HighErrorRate',
+        service: 'web' as string | null,
+        summary: 'too many errors',
+        sinceMs: 1_000,
+        firing: true,
+      };
+
+      it('fire until they are resolved, product by product', async () => {
+        const { fingerprint: _, firing: __, ...told } = anAlert;
+        await store.alerts.receive(shop, [anAlert, { ...anAlert, fingerprint: 'a2', service: null }], 2_000);
+        await store.alerts.receive(shop, [anAlert], 3_000);
+        expect(await store.alerts.firing(shop, 0)).toEqual([told, { ...told, service: null }]);
+        expect(await store.alerts.firing({ ...shop, environment: 'staging' }, 0)).toEqual([]);
+        await store.alerts.receive(shop, [{ ...anAlert, firing: false }], 4_000);
+        expect(await store.alerts.firing(shop, 0)).toEqual([{ ...told, service: null }]);
+      });
+
+      it('are forgotten when nobody repeats them', async () => {
+        await store.alerts.receive(shop, [anAlert], 2_000);
+        expect(await store.alerts.firing(shop, 2_001)).toEqual([]);
+      });
+
+      it('that fire again are not ended by the late word of their earlier end', async () => {
+        await store.alerts.receive(shop, [{ ...anAlert, sinceMs: 5_000 }], 5_000);
+        await store.alerts.receive(shop, [{ ...anAlert, firing: false }], 6_000);
+        expect(await store.alerts.firing(shop, 0)).toMatchObject([{ sinceMs: 5_000 }]);
+      });
+    });
+
     describe('the way back', () => {
       const aRecipe = { service: 'web', release: 'v1', recipe: '{"image":"web:1"}', atMs: 1_000 };
 

@@ -37,6 +37,7 @@ describe('the judge', () => {
       ['memory', 'critical'],
       ['database', 'critical'],
       ['health_check', 'critical'],
+      ['alert', 'critical'],
       ['manual', 'critical'],
     ]);
   });
