@@ -60,7 +60,8 @@ function receivedOf(alert: Alert): ReceivedAlert {
   const { labels, annotations, status, startsAt, fingerprint } = alert;
   const words = annotations.summary ?? annotations.description ?? annotations.message ?? '';
   return {
-    fingerprint: fingerprint ?? JSON.stringify(Object.entries(labels).toSorted()),
+    fingerprint:
+      fingerprint ?? JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => a.localeCompare(b))),
     service: labels.service ?? null,
     name: nameOf(alert),
     summary: words.slice(0, 500),
