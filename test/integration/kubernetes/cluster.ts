@@ -28,6 +28,9 @@ export interface Cluster {
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API as tests read them
 export type Json = any;
 
+/** Two, so that a DaemonSet has two pods. */
+const fakeNodes = ['fake-1', 'fake-2'];
+
 export async function startCluster(): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), 'rollback-cluster-'));
   const programs: RunningProgram[] = [];
@@ -79,15 +82,21 @@ async function startAll(folder: string, programs: RunningProgram[]): Promise<Omi
       { KUBE_FEATURE_WatchListClient: 'false' },
     ),
   );
-  await client.api('POST', '/api/v1/nodes', {
-    metadata: { name: 'fake', annotations: { 'kwok.x-k8s.io/node': 'fake' } },
-  });
-  await untilUp('fake node', programs, async () => {
-    const { status, spec } = await client.api('GET', '/api/v1/nodes/fake');
+  for (const name of fakeNodes) await addNode(client, name, programs);
+  return client;
+}
+
+async function addNode(
+  { api }: Pick<Cluster, 'api'>,
+  name: string,
+  programs: readonly RunningProgram[],
+): Promise<void> {
+  await api('POST', '/api/v1/nodes', { metadata: { name, annotations: { 'kwok.x-k8s.io/node': 'fake' } } });
+  await untilUp(`node ${name}`, programs, async () => {
+    const { status, spec } = await api('GET', `/api/v1/nodes/${name}`);
     const ready = status.conditions?.some((entry: Json) => entry.type === 'Ready' && entry.status === 'True');
     return ready === true && spec.taints === undefined;
   });
-  return client;
 }
 
 function clientOf(folder: string, url: string, adminToken: string, ca: string): Omit<Cluster, 'stop'> {
