@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, request } from 'undici';
 import { boundedBody, describeNetworkError, TooLarge } from '../metrics/read-page.ts';
+import { orAborted } from '../or-aborted.ts';
 import { type ClusterAccess, type Credentials, connect } from './connect.ts';
 
 export interface KubernetesApiOptions extends ClusterAccess {
@@ -129,11 +130,14 @@ function createAsk(options: KubernetesApiOptions) {
     question.signal.throwIfAborted();
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([question.signal, deadline]);
-    let place = `${question.method} ${question.path}`;
     for (let attempt = 1; ; attempt += 1) {
+      // A login program may hang; what it says when it fails names itself.
+      const access = await orAborted(credentials(), signal).catch((error: Error) => {
+        question.signal.throwIfAborted();
+        throw deadline.aborted ? new Error(`no credentials for Kubernetes within ${timeoutMs} ms`) : error;
+      });
+      const place = `${question.method} ${access.server}${question.path.split('?')[0]}`;
       try {
-        const access = await credentials();
-        place = `${question.method} ${access.server}${question.path.split('?')[0]}`;
         return await askOnce<T>(place, access, { ...question, signal }, maxBytes);
       } catch (error) {
         question.signal.throwIfAborted();

@@ -1,13 +1,15 @@
 import { createCommandTarget } from '../../adapters/deploy-target/command.ts';
 import type { DeployTarget } from '../../adapters/deploy-target/deploy-target.ts';
+import type { ReleaseFrom } from '../../adapters/deploy-target/kubernetes/release-name.ts';
+import { createKubernetesTarget } from '../../adapters/deploy-target/kubernetes.ts';
 import { createLocalProcessTarget } from '../../adapters/deploy-target/local-process.ts';
 import type { DeployTargetSettings } from '../../config/schema/deploy-targets.ts';
-import { ms, type Written } from './written.ts';
+import { clusterOf } from './cluster.ts';
+import { ms, text, type Written } from './written.ts';
+
+type KubernetesSettings = Extract<DeployTargetSettings, { readonly kind: 'kubernetes' }>;
 
 export function targetOf(service: string, settings: DeployTargetSettings, written: Written): DeployTarget {
-  const env = Object.fromEntries(
-    Object.entries(settings.env ?? {}).map(([name, value]) => [name, written.text(value)]),
-  );
   const texts = (list: readonly string[]) => list.map(written.text);
   switch (settings.kind) {
     case 'local-process': {
@@ -18,6 +20,7 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
         base_port: basePort,
         stop_timeout_seconds: stopSeconds,
       } = settings;
+      const env = environment(settings.env, written);
       const local = { command: texts(command), instances, basePort, env, stopTimeoutMs: ms(stopSeconds) };
       return createLocalProcessTarget({ root: written.path(root), services: { [service]: local } });
     }
@@ -28,8 +31,31 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
         restore: texts(settings.restore),
         restart: texts(settings.restart),
         cwd: written.path(settings.cwd ?? '.'),
-        env,
+        env: environment(settings.env, written),
         timeLimitMs: ms(settings.time_limit_seconds),
       });
+    case 'kubernetes':
+      return createKubernetesTarget({
+        ...clusterOf(settings, written),
+        namespace: written.text(settings.namespace),
+        workloads: { [service]: written.text(settings.workload) },
+        port: settings.port,
+        container: text(settings.container, written),
+        releaseFrom: releaseFromOf(settings.release_from),
+        gitops: settings.gitops,
+        argocdNamespace: text(settings.argocd_namespace, written),
+        timeoutMs: ms(settings.timeout_seconds),
+      });
   }
+}
+
+function environment(env: Readonly<Record<string, string>> = {}, written: Written): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, written.text(value)]));
+}
+
+/** The schema lets exactly one of them through. */
+function releaseFromOf(from: KubernetesSettings['release_from']): ReleaseFrom | undefined {
+  if (from?.label !== undefined) return { label: from.label };
+  if (from?.annotation !== undefined) return { annotation: from.annotation };
+  return from?.image === undefined ? undefined : { image: from.image };
 }
