@@ -1,5 +1,6 @@
 import type { ReadinessCheck } from '../../domain/readiness.ts';
 import { createKubernetesApi, type KubernetesApi, type KubernetesApiOptions } from '../kubernetes/api.ts';
+import { checkRights } from '../kubernetes/rights.ts';
 import type { DeployTarget, Restorable, StepContext } from './deploy-target.ts';
 import { type FoundTemplate, findTemplate, revisionsOf } from './kubernetes/find-template.ts';
 import { type GitOpsAnswer, gitOpsOwner, refusalBy, suspend } from './kubernetes/gitops.ts';
@@ -16,7 +17,7 @@ import {
   releaseOf,
 } from './kubernetes/release-name.ts';
 import { type Patience, replacePods } from './kubernetes/replace-pods.ts';
-import { checkRights } from './kubernetes/rights.ts';
+import { rightsFor } from './kubernetes/rights.ts';
 import { missingSentence, readWorkload, type WorkloadRef, workloadRef } from './kubernetes/workload.ts';
 
 const defaultPatience: Patience = { littleMs: 20_000, someMs: 120_000 };
@@ -141,7 +142,7 @@ async function gitOpsProblem({ api, ref, gitops }: Place, workload: Workload, si
 
 async function checksAt(place: Place, signal: AbortSignal): Promise<readonly ReadinessCheck[]> {
   const { api, ref, naming } = place;
-  const rights = await checkRights(api, ref, signal);
+  const rights = await checkRights(api, ref.namespace, rightsFor(ref), signal);
   if (rights.some(({ ok }) => !ok)) return rights;
   const workload = await api.get<Workload>(ref.path, signal);
   if (workload === null) return [...rights, { name: ref.shown, ok: false, detail: missingSentence(ref) }];

@@ -1,4 +1,5 @@
 import { fieldManager, type KubernetesApi, KubernetesError } from '../../kubernetes/api.ts';
+import { annotate, escaped, type Operation } from '../../kubernetes/json-patch.ts';
 import { handOver } from './field-owners.ts';
 import type { PodTemplate, Workload } from './objects.ts';
 import type { WorkloadRef } from './workload.ts';
@@ -7,12 +8,6 @@ import type { WorkloadRef } from './workload.ts';
 export const stepAnnotation = 'rollback-orchestrator/step';
 export const unpausedAnnotation = 'rollback-orchestrator/unpaused';
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
-
-interface Operation {
-  readonly op: 'test' | 'add' | 'replace' | 'remove';
-  readonly path: string;
-  readonly value?: unknown;
-}
 
 /**
  * Puts exactly this template there. Server-side apply cannot: it leaves every field that another manager owns, so the environment
@@ -32,7 +27,7 @@ export async function putBack(
   const patch: Operation[] = [
     ...unchanged(seen),
     { op: 'replace', path: '/spec/template', value: template },
-    ...annotate(seen, {
+    ...annotate(seen.metadata.annotations, {
       [stepAnnotation]: key,
       ...kubectlMemory(seen, template),
       ...unpausedNote(seen, key),
@@ -62,7 +57,12 @@ export async function patchTemplateAnnotation(
           },
         ]
       : [{ op: 'add', path: `${path}/annotations/${escaped(name)}`, value }];
-  const patch = [...unchanged(seen), ...mark, ...annotate(seen, unpausedNote(seen, key)), ...unpause(seen)];
+  const patch = [
+    ...unchanged(seen),
+    ...mark,
+    ...annotate(seen.metadata.annotations, unpausedNote(seen, key)),
+    ...unpause(seen),
+  ];
   await patchWorkload(api, ref, patch, signal);
 }
 
@@ -116,16 +116,3 @@ function unpause({ spec }: Workload): Operation[] {
 function unpausedNote({ spec }: Workload, key: string): Record<string, string> {
   return spec.paused === true ? { [unpausedAnnotation]: `by ${fieldManager}, for ${key}` } : {};
 }
-
-function annotate({ metadata }: Workload, values: Readonly<Record<string, string>>): Operation[] {
-  if (Object.keys(values).length === 0) return [];
-  if (metadata.annotations === undefined)
-    return [{ op: 'add', path: '/metadata/annotations', value: values }];
-  return Object.entries(values).map(([name, value]) => ({
-    op: 'add',
-    path: `/metadata/annotations/${escaped(name)}`,
-    value,
-  }));
-}
-
-const escaped = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1');
