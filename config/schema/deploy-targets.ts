@@ -53,7 +53,51 @@ const command = mapping({
   step_timeout_seconds: stepTimeout,
 });
 
-export const deployTarget = byKind([localProcess, command]).describe(
+const releaseFrom = mapping({
+  label: text('Of the pod template', 'the name of a label').optional(),
+  annotation: text('Of the pod template', 'the name of an annotation').optional(),
+  image: z
+    .enum(['tag', 'digest'], 'tag, digest')
+    .describe('Of the container; of a digest the first 12 characters')
+    .optional(),
+})
+  .refine((value) => Object.keys(value).length === 1, 'one of label, annotation, image')
+  .describe(
+    'What a release is called; default the label app.kubernetes.io/version, else the tag of the image',
+  );
+
+const kubernetes = mapping({
+  kind: z.literal('kubernetes').describe('A Deployment, StatefulSet or DaemonSet'),
+  namespace: text('Where the workload is', 'a namespace'),
+  workload: z
+    .string('deployment/NAME, statefulset/NAME or daemonset/NAME')
+    .regex(
+      /^(deployment|statefulset|daemonset)\/[^/]+$|\$\{/,
+      'deployment/NAME, statefulset/NAME or daemonset/NAME',
+    )
+    .describe('As kubectl takes it, like deployment/web'),
+  port: wholeNumber(
+    'Where pods answer HTTP; without it their readiness says how they are',
+    1,
+    65_535,
+  ).optional(),
+  container: text('Whose image is the release, where there are several containers').optional(),
+  release_from: releaseFrom.optional(),
+  kubeconfig: text(
+    'Default: the service account of the pod, else KUBECONFIG or ~/.kube/config',
+    'a file',
+  ).optional(),
+  context: text('Of the kubeconfig; default its current one').optional(),
+  gitops: z
+    .enum(['refuse', 'suspend'], 'refuse, suspend')
+    .meta(about('When Argo CD or Flux would put the bad release back', 'refuse'))
+    .optional(),
+  argocd_namespace: text('Where Argo CD keeps its Applications; default argocd', 'a namespace').optional(),
+  timeout_seconds: duration('seconds', 'For one question to the API server', 5 * second).optional(),
+  step_timeout_seconds: stepTimeout,
+});
+
+export const deployTarget = byKind([localProcess, command, kubernetes]).describe(
   'Where the service runs. {service}, {release} and {key} are replaced within arguments of commands.',
 );
 

@@ -135,12 +135,22 @@ const problems: readonly [string, string, ...string[]][] = [
   [
     'an unknown kind, with those there are',
     'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: docker }\n',
-    'c.yml:5:32: products.shop.services.api.deploy_target.kind: found "docker"; allowed: local-process, command',
+    'c.yml:5:32: products.shop.services.api.deploy_target.kind: found "docker"; allowed: local-process, command, kubernetes',
+  ],
+  [
+    'a workload that is none of the three',
+    'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: kubernetes, namespace: a, workload: pod/web }\n',
+    'c.yml:5:68: products.shop.services.api.deploy_target.workload: found a text (not shown); allowed: deployment/NAME, statefulset/NAME or daemonset/NAME',
+  ],
+  [
+    'a release that is named in two ways',
+    'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: kubernetes, namespace: a, workload: deployment/web, release_from: { label: a, image: tag } }\n',
+    'c.yml:5:98: products.shop.services.api.deploy_target.release_from: found a mapping; allowed: one of label, annotation, image',
   ],
   [
     'a missing kind',
     service('traffic: { control_url: "http://a" }'),
-    'c.yml:7:9: products.shop.services.api.traffic.kind: found nothing; allowed: proxy',
+    'c.yml:7:9: products.shop.services.api.traffic.kind: found nothing; allowed: proxy, kubernetes-service, kubernetes-gateway',
   ],
   [
     'a text where a kind belongs',

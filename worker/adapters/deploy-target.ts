@@ -1,11 +1,15 @@
 import { createCommandTarget } from '../../adapters/deploy-target/command.ts';
 import type { DeployTarget } from '../../adapters/deploy-target/deploy-target.ts';
+import type { ReleaseFrom } from '../../adapters/deploy-target/kubernetes/release-name.ts';
+import { createKubernetesTarget } from '../../adapters/deploy-target/kubernetes.ts';
 import { createLocalProcessTarget } from '../../adapters/deploy-target/local-process.ts';
 import type { DeployTargetSettings } from '../../config/schema/deploy-targets.ts';
-import { ms, texts, type Written } from './written.ts';
+import { clusterOf } from './cluster.ts';
+import { ms, text, texts, type Written } from './written.ts';
+
+type KubernetesSettings = Extract<DeployTargetSettings, { readonly kind: 'kubernetes' }>;
 
 export function targetOf(service: string, settings: DeployTargetSettings, written: Written): DeployTarget {
-  const env = texts(settings.env ?? {}, written);
   const argv = (list: readonly string[]) => list.map(written.text);
   switch (settings.kind) {
     case 'local-process': {
@@ -15,7 +19,7 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
         instances,
         basePort: settings.base_port,
         besideBasePort: settings.beside_base_port,
-        env,
+        env: texts(settings.env ?? {}, written),
         stopTimeoutMs: ms(settings.stop_timeout_seconds),
       };
       return createLocalProcessTarget({ root: written.path(root), services: { [service]: local } });
@@ -27,8 +31,27 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
         restore: argv(settings.restore),
         restart: argv(settings.restart),
         cwd: written.path(settings.cwd ?? '.'),
-        env,
+        env: texts(settings.env ?? {}, written),
         timeLimitMs: ms(settings.time_limit_seconds),
       });
+    case 'kubernetes':
+      return createKubernetesTarget({
+        ...clusterOf(settings, written),
+        namespace: written.text(settings.namespace),
+        workloads: { [service]: written.text(settings.workload) },
+        port: settings.port,
+        container: text(settings.container, written),
+        releaseFrom: releaseFromOf(settings.release_from),
+        gitops: settings.gitops,
+        argocdNamespace: text(settings.argocd_namespace, written),
+        timeoutMs: ms(settings.timeout_seconds),
+      });
   }
+}
+
+/** The schema lets exactly one of them through. */
+function releaseFromOf(from: KubernetesSettings['release_from']): ReleaseFrom | undefined {
+  if (from?.label !== undefined) return { label: from.label };
+  if (from?.annotation !== undefined) return { annotation: from.annotation };
+  return from?.image === undefined ? undefined : { image: from.image };
 }

@@ -5,6 +5,7 @@ import { type CommandTargetOptions, createCommandTarget } from '../../../adapter
 import { groupMembers, processTable } from '../../../adapters/process-table.ts';
 import { afterwards, cleanUp, eventually, freePorts, temporaryFolder } from '../temporary.ts';
 import { describeDeployTarget } from './deploy-target.contract.ts';
+import { folderHarness } from './folder-harness.ts';
 import { aStep, sampleCommand } from './sample-service.ts';
 
 const signal = AbortSignal.timeout(600_000);
@@ -42,7 +43,7 @@ describeDeployTarget('command', async () => {
     restore: run('restore', '{service}', '{release}', '{key}'),
     restart: run('restart', '{service}', '{key}'),
   });
-  return { root, target };
+  return folderHarness(root, target);
 });
 
 /** A target whose four commands are the same piece of Node code. */

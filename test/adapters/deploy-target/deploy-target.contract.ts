@@ -1,15 +1,30 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DeployTarget } from '../../../adapters/deploy-target/deploy-target.ts';
-import type { LiveService } from '../../../domain/live.ts';
+import type { Instance, LiveService } from '../../../domain/live.ts';
 import { cleanUp, eventually } from '../temporary.ts';
-import { aStep, ask, layRelease } from './sample-service.ts';
+import { aStep } from './sample-service.ts';
 
-/** A target over `<root>/<service>/releases/<release>/`, with the service `api` in two instances. */
+/** What an instance says of itself, asked past the target. */
+export interface Self {
+  /** Differs between an instance and the one that replaces it: a pid, a pod's uid. */
+  readonly identity: string;
+  readonly release: string;
+}
+
+/** A target with the service `api` in two instances, where nothing was deployed yet, and what the platform behind it can tell. */
 export interface DeployTargetHarness {
-  readonly root: string;
   readonly target: DeployTarget;
+  /** Whether `restore` alone already has the platform replace what runs. */
+  readonly restoreRollsOut: boolean;
+  /** Makes a release known, so that it can be restored: lays its folder, has it run once, registers it. */
+  lay(release: string): Promise<void>;
+  /** Something of that name is there, and no release. Absent: nothing of the kind is possible. */
+  layUnusable?(release: string): Promise<void>;
+  /** What the reason must name when a release that was never laid is not restorable. */
+  missing(release: string): string;
+  whoIs(instance: Instance): Promise<Self>;
+  /** Ends one instance from outside; returns when the platform has noticed. */
+  crash(identity: string): Promise<void>;
 }
 
 const signal = AbortSignal.timeout(600_000);
@@ -26,49 +41,52 @@ export function describeDeployTarget(name: string, makeHarness: () => Promise<De
       expect(live.instances.filter(({ running }) => running)).toEqual([]);
     });
 
-    it('configures a release without touching what runs', async () => {
-      const { target } = await deployed(makeHarness, 'v1');
-      const before = await pids(target);
+    it('configures a release, and touches what runs only where the platform rolls out by itself', async () => {
+      const harness = await deployed(makeHarness, 'v1');
+      const { target, restoreRollsOut } = harness;
+      const before = await identities(harness);
       await target.restore('api', 'v2', aStep('k2'));
       expect((await target.live('api', signal)).configured).toBe('v2');
-      expect(await pids(target)).toEqual(before);
+      if (!restoreRollsOut) expect(await identities(harness)).toEqual(before);
     });
 
     it('replaces every instance by one of the configured release', async () => {
-      const { target } = await deployed(makeHarness, 'v1');
-      const before = await pids(target);
+      const harness = await deployed(makeHarness, 'v1');
+      const { target, whoIs } = harness;
+      const before = await identities(harness);
       await target.restore('api', 'v2', aStep('k2'));
       await target.restart('api', aStep('k2'));
-      const live = await answering(target);
+      const live = await answering(harness);
       expect(live.instances.map(({ release, running }) => ({ release, running }))).toEqual([
         { release: 'v2', running: true },
         { release: 'v2', running: true },
       ]);
-      expect(
-        (await Promise.all(live.instances.map(({ url }) => ask(url)))).map(({ release }) => release),
-      ).toEqual(['v2', 'v2']);
-      expect((await pids(target)).filter((pid) => before.includes(pid))).toEqual([]);
+      expect((await Promise.all(live.instances.map(whoIs))).map(({ release }) => release)).toEqual([
+        'v2',
+        'v2',
+      ]);
+      expect((await identities(harness)).filter((identity) => before.includes(identity))).toEqual([]);
     });
 
     it('does not restart an instance twice for the same key', async () => {
-      const { target } = await deployed(makeHarness, 'v1');
+      const harness = await deployed(makeHarness, 'v1');
+      const { target } = harness;
+      const before = await identities(harness);
       await target.restart('api', aStep('again'));
-      const first = await pids(target);
+      const first = await identities(harness);
+      expect(first.filter((identity) => before.includes(identity))).toEqual([]);
       await target.restart('api', aStep('again'));
-      expect(await pids(target)).toEqual(first);
+      expect(await identities(harness)).toEqual(first);
       await target.restart('api', aStep('another key'));
-      expect((await pids(target)).filter((pid) => first.includes(pid))).toEqual([]);
+      expect((await identities(harness)).filter((identity) => first.includes(identity))).toEqual([]);
     });
 
     it('starts an instance that crashed, also for a key that started it before, and only that one', async () => {
-      const { target } = await deployed(makeHarness, 'v1');
-      const [crashed = 0, spared] = await pids(target);
-      process.kill(crashed, 'SIGKILL');
-      await eventually(async () =>
-        (await target.live('api', signal)).instances.some(({ running }) => !running),
-      );
-      await target.restart('api', aStep('deploy v1'));
-      const after = await pids(target);
+      const harness = await deployed(makeHarness, 'v1');
+      const [crashed = '', spared] = await identities(harness);
+      await harness.crash(crashed);
+      await harness.target.restart('api', aStep('deploy v1'));
+      const after = await identities(harness);
       expect(after).toHaveLength(2);
       expect(after).toContain(spared);
       expect(after).not.toContain(crashed);
@@ -80,13 +98,14 @@ export function describeDeployTarget(name: string, makeHarness: () => Promise<De
       expect((await target.live('api', signal)).configured).toBe('v1');
     });
 
-    it('says which folder is missing or empty when a release is not restorable', async () => {
-      const { target, root } = await deployed(makeHarness, 'v1');
+    it('says what is missing when a release is not restorable', async () => {
+      const { target, missing, layUnusable } = await deployed(makeHarness, 'v1');
       expect((await target.restorable('api', 'v1', signal)).restorable).toBe(true);
       const gone = await target.restorable('api', 'v0', signal);
       expect(gone.restorable).toBe(false);
-      expect(gone.reason).toContain(join('api', 'releases', 'v0'));
-      await mkdir(join(root, 'api', 'releases', 'v0'));
+      expect(gone.reason).toContain(missing('v0'));
+      if (layUnusable === undefined) return;
+      await layUnusable('v0');
       expect((await target.restorable('api', 'v0', signal)).restorable).toBe(false);
     });
 
@@ -103,13 +122,14 @@ export function describeDeployTarget(name: string, makeHarness: () => Promise<De
     });
 
     it('does nothing for a step that is over', async () => {
-      const { target } = await deployed(makeHarness, 'v1');
-      const before = await pids(target);
+      const harness = await deployed(makeHarness, 'v1');
+      const { target } = harness;
+      const before = await identities(harness);
       const over = AbortSignal.abort(new Error('the step is over'));
       await expect(target.restart('api', aStep('late', over))).rejects.toThrow('the step is over');
       await expect(target.restore('api', 'v2', aStep('late', over))).rejects.toThrow('the step is over');
       expect((await target.live('api', signal)).configured).toBe('v1');
-      expect(await pids(target)).toEqual(before);
+      expect(await identities(harness)).toEqual(before);
     });
 
     it('tells by heartbeat what it does', async () => {
@@ -126,25 +146,26 @@ async function deployed(
   release: string,
 ): Promise<DeployTargetHarness> {
   const harness = await makeHarness();
-  for (const version of ['v1', 'v2']) await layRelease(harness.root, 'api', version);
+  for (const version of ['v1', 'v2']) await harness.lay(version);
   await harness.target.restore('api', release, aStep(`deploy ${release}`));
   await harness.target.restart('api', aStep(`deploy ${release}`));
-  await answering(harness.target);
+  await answering(harness);
   return harness;
 }
 
-async function answering(target: DeployTarget): Promise<LiveService> {
+/** What is live once every running instance answers for itself. */
+async function answering({ target, whoIs }: DeployTargetHarness): Promise<LiveService> {
   return eventually(async () => {
     const live = await target.live('api', signal);
     const running = live.instances.filter((instance) => instance.running);
-    const answers = await Promise.allSettled(running.map(({ url }) => ask(url)));
+    const answers = await Promise.allSettled(running.map(whoIs));
     return answers.every(({ status }) => status === 'fulfilled') && running.length > 0 ? live : null;
   });
 }
 
-/** Pids of the running instances, as they say themselves. */
-async function pids(target: DeployTarget): Promise<number[]> {
-  const { instances } = await answering(target);
+/** Of the running instances, as they say themselves. */
+async function identities(harness: DeployTargetHarness): Promise<string[]> {
+  const { instances } = await answering(harness);
   const running = instances.filter((instance) => instance.running);
-  return Promise.all(running.map(async ({ url }) => (await ask(url)).pid));
+  return Promise.all(running.map(async (instance) => (await harness.whoIs(instance)).identity));
 }

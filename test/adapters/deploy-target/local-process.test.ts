@@ -17,11 +17,15 @@ import {
   temporaryFolder,
 } from '../temporary.ts';
 import { describeDeployTarget } from './deploy-target.contract.ts';
+import { folderHarness } from './folder-harness.ts';
 import { aStep, ask, layRelease, sampleCommand } from './sample-service.ts';
 
 const signal = AbortSignal.timeout(600_000);
 
-describeDeployTarget('local-process', makeHarness);
+describeDeployTarget('local-process', async () => {
+  const { root, target } = await makeHarness();
+  return folderHarness(root, target);
+});
 
 async function makeHarness(change: Partial<LocalService> = {}) {
   const root = await temporaryFolder();

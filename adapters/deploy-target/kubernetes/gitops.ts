@@ -1,0 +1,195 @@
+import { type KubernetesApi, KubernetesError } from '../../kubernetes/api.ts';
+import type { OwnerReference, Workload } from './objects.ts';
+import type { WorkloadRef } from './workload.ts';
+
+/** What is done when the workload is written in a repository that a controller applies again and again. */
+export type GitOpsAnswer = 'suspend' | 'refuse';
+
+export interface GitOpsOptions {
+  readonly answer: GitOpsAnswer;
+  /** Where Argo CD keeps its Applications; default `argocd`. */
+  readonly argocdNamespace?: string;
+}
+
+/** Whoever would put the bad release back. */
+export interface GitOpsOwner {
+  /** `Argo CD Application argocd/shop`. */
+  readonly shown: string;
+  readonly path: string;
+  /** Where the release is written, for the revert: repository, folder, revision. */
+  readonly source: string;
+  /** Why it cannot be suspended; `null`: it can. */
+  readonly obstacle: string | null;
+  /** Switches the automatic off, and notes what was there. */
+  readonly suspension: object;
+}
+
+const wasAnnotation = 'rollback-orchestrator/automated-sync-was';
+
+/** `null`: nobody applies it by himself, as far as the marks on the workload say. */
+export async function gitOpsOwner(
+  api: KubernetesApi,
+  ref: WorkloadRef,
+  workload: Workload,
+  { argocdNamespace = 'argocd' }: GitOpsOptions,
+  signal: AbortSignal,
+): Promise<GitOpsOwner | null> {
+  const argo = await argoOwner(api, ref, workload, argocdNamespace, signal);
+  return argo ?? fluxOwner(api, workload, signal);
+}
+
+/** Why a rollback of it is refused; `null`: it may go on. */
+export function refusalBy(owner: GitOpsOwner | null, { answer }: GitOpsOptions): string | null {
+  if (owner === null) return null;
+  const revert = `revert the release in ${owner.source}`;
+  if (answer === 'refuse')
+    return `${owner.shown} would put the bad release back: ${revert}, or configure gitops: suspend`;
+  return owner.obstacle === null ? null : `${owner.shown} cannot be suspended (${owner.obstacle}): ${revert}`;
+}
+
+/** Said in progress, since a person has to take it back: going on before the revert would bring the bad release again. */
+export async function suspend(api: KubernetesApi, owner: GitOpsOwner, signal: AbortSignal): Promise<string> {
+  await api.patch(owner.path, 'merge-patch', owner.suspension, signal);
+  return `${owner.shown} is suspended; revert the release in ${owner.source} before it goes on`;
+}
+
+interface Application {
+  readonly metadata: { readonly ownerReferences?: readonly OwnerReference[] };
+  readonly spec: {
+    readonly source?: ArgoSource;
+    readonly sources?: readonly ArgoSource[];
+    readonly syncPolicy?: { readonly automated?: { readonly enabled?: boolean } | null };
+  };
+  readonly status?: {
+    readonly resources?: readonly {
+      readonly kind?: string;
+      readonly namespace?: string;
+      readonly name?: string;
+    }[];
+  };
+}
+
+interface ArgoSource {
+  readonly repoURL?: string;
+  readonly path?: string;
+  readonly chart?: string;
+  readonly targetRevision?: string;
+}
+
+const argoTracking = 'argocd.argoproj.io/tracking-id';
+const argoInstance = 'argocd.argoproj.io/instance';
+const commonInstance = 'app.kubernetes.io/instance';
+
+/** Helm sets the common label as well: there the Application itself must say that the workload is one of its resources. */
+async function argoOwner(
+  api: KubernetesApi,
+  ref: WorkloadRef,
+  { metadata: { annotations = {}, labels = {} } }: Workload,
+  folder: string,
+  signal: AbortSignal,
+): Promise<GitOpsOwner | null> {
+  const tracked = annotations[argoTracking]?.split(':')[0];
+  const certain = tracked ?? labels[argoInstance];
+  const id = certain ?? labels[commonInstance];
+  if (id === undefined || id === '') return null;
+  // Applications outside Argo CD's own namespace are written namespace_name.
+  const [namespace, name] = id.includes('_') ? (id.split('_', 2) as [string, string]) : [folder, id];
+  const path = `/apis/argoproj.io/v1alpha1/namespaces/${namespace}/applications/${name}`;
+  const shown = `Argo CD Application ${namespace}/${name}`;
+  const found = await readOwner<Application>(api, path, certain === undefined, signal);
+  if (found === null) return certain === undefined ? null : unknownOwner(shown, path);
+  const lists = found.status?.resources?.some(
+    (entry) => entry.kind === ref.kind && entry.name === ref.name && entry.namespace === ref.namespace,
+  );
+  if (certain === undefined && lists !== true) return null;
+  const { automated } = found.spec.syncPolicy ?? {};
+  if (automated === undefined || automated === null || automated.enabled === false) return null;
+  return {
+    shown,
+    path,
+    source: (found.spec.sources ?? [found.spec.source ?? {}]).map(sourceText).join(' and '),
+    obstacle: parentOf(found.metadata.ownerReferences),
+    suspension: {
+      metadata: { annotations: { [wasAnnotation]: JSON.stringify(automated) } },
+      spec: { syncPolicy: { automated: null } },
+    },
+  };
+}
+
+function sourceText({ repoURL, path, chart, targetRevision }: ArgoSource): string {
+  return (
+    [repoURL, path ?? chart, targetRevision && `at ${targetRevision}`].filter(Boolean).join(' ') ||
+    'its source'
+  );
+}
+
+/** An ApplicationSet writes its Applications anew, sync policy included. */
+function parentOf(owners: readonly OwnerReference[] = []): string | null {
+  const parent = owners.find(({ kind }) => kind === 'ApplicationSet');
+  return parent === undefined ? null : `ApplicationSet ${parent.name} would switch it on again`;
+}
+
+interface FluxObject {
+  readonly spec: {
+    readonly suspend?: boolean;
+    readonly path?: string;
+    readonly sourceRef?: { readonly kind?: string; readonly name?: string };
+    readonly chart?: { readonly spec?: { readonly chart?: string; readonly version?: string } };
+  };
+}
+
+const fluxKinds = [
+  ['Kustomization', 'kustomize.toolkit.fluxcd.io', 'v1', 'kustomizations'],
+  ['HelmRelease', 'helm.toolkit.fluxcd.io', 'v2', 'helmreleases'],
+] as const;
+
+async function fluxOwner(
+  api: KubernetesApi,
+  { metadata: { labels = {} } }: Workload,
+  signal: AbortSignal,
+): Promise<GitOpsOwner | null> {
+  for (const [kind, group, version, resource] of fluxKinds) {
+    const [name, namespace] = [labels[`${group}/name`], labels[`${group}/namespace`]];
+    if (name === undefined || namespace === undefined) continue;
+    const path = `/apis/${group}/${version}/namespaces/${namespace}/${resource}/${name}`;
+    const shown = `Flux ${kind} ${namespace}/${name}`;
+    const found = await readOwner<FluxObject>(api, path, false, signal);
+    if (found === null) return unknownOwner(shown, path);
+    if (found.spec.suspend === true) continue;
+    const { sourceRef, chart } = found.spec;
+    const from =
+      sourceRef === undefined ? `chart ${chart?.spec?.chart}` : `${sourceRef.kind} ${sourceRef.name}`;
+    return {
+      shown,
+      path,
+      source: [from, found.spec.path].filter(Boolean).join(' '),
+      obstacle: null,
+      suspension: {
+        metadata: {
+          annotations: { [wasAnnotation]: JSON.stringify({ suspend: found.spec.suspend ?? null }) },
+        },
+        spec: { suspend: true },
+      },
+    };
+  }
+  return null;
+}
+
+/** Without the right to read it a mark that is certain still counts: better refused than put back and forth. */
+async function readOwner<T>(
+  api: KubernetesApi,
+  path: string,
+  guessed: boolean,
+  signal: AbortSignal,
+): Promise<T | null> {
+  try {
+    return await api.get<T>(path, signal);
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 403 && guessed) return null;
+    throw error;
+  }
+}
+
+function unknownOwner(shown: string, path: string): GitOpsOwner {
+  return { shown, path, source: 'its source', obstacle: 'it is not to be found', suspension: {} };
+}
