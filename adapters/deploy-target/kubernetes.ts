@@ -2,7 +2,7 @@ import type { ReadinessCheck } from '../../domain/readiness.ts';
 import { createKubernetesApi, type KubernetesApi, type KubernetesApiOptions } from '../kubernetes/api.ts';
 import { checkRights } from '../kubernetes/rights.ts';
 import type { DeployTarget, Restorable, StepContext } from './deploy-target.ts';
-import { type FoundTemplate, findTemplate, revisionsOf } from './kubernetes/find-template.ts';
+import { type FoundTemplate, findTemplate } from './kubernetes/find-template.ts';
 import { type GitOpsAnswer, gitOpsOwner, refusalBy, suspend } from './kubernetes/gitops.ts';
 import { lookAtWorkload } from './kubernetes/look.ts';
 import { lookForNeeds } from './kubernetes/needs.ts';
@@ -17,6 +17,7 @@ import {
   releaseOf,
 } from './kubernetes/release-name.ts';
 import { type Patience, replacePods } from './kubernetes/replace-pods.ts';
+import { revisionsOf } from './kubernetes/revisions.ts';
 import { rightsFor } from './kubernetes/rights.ts';
 import { missingSentence, readWorkload, type WorkloadRef, workloadRef } from './kubernetes/workload.ts';
 
@@ -106,9 +107,10 @@ async function restoreAt(place: Place, release: string, step: StepContext): Prom
   const problem = await templateProblem(place, found, signal);
   if (problem !== null) throw new Error(`cannot restore ${release}: ${problem}`);
   await holdGitOps(place, workload, step);
-  await putBack(api, ref, workload, found.template, step);
+  const note = await putBack(api, ref, workload, found.template, step);
   const paused = workload.spec.paused === true ? '; its rollout was paused and goes on' : '';
-  step.heartbeat(`${ref.shown} is configured to run ${release}, ${found.from}${paused}`);
+  const left = note === null ? '' : `; ${note}`;
+  step.heartbeat(`${ref.shown} is configured to run ${release}, ${found.from}${paused}${left}`);
 }
 
 /** Before the template: a controller that is not held puts the bad one back within seconds. */

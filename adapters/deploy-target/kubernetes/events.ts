@@ -1,4 +1,4 @@
-import type { KubernetesApi } from '../../kubernetes/api.ts';
+import { type KubernetesApi, KubernetesError } from '../../kubernetes/api.ts';
 import { said } from './instances.ts';
 import type { Metadata, PlatformEvent } from './objects.ts';
 
@@ -14,11 +14,17 @@ export async function newestWarning(
   const fieldSelector = `involvedObject.uid=${uid},type=Warning`;
   const path = `/api/v1/namespaces/${namespace}/events`;
   const events = await api.list<PlatformEvent>(path, { fieldSelector }, signal).catch((error: Error) => {
-    signal.throwIfAborted();
-    return [{ reason: 'the events cannot be read', message: error.message }];
+    if (error instanceof KubernetesError && error.status === 403) return [];
+    throw error;
   });
   const newest = events.toSorted((a, b) => timeOf(b).localeCompare(timeOf(a)))[0];
   return newest === undefined ? null : said(newest.reason ?? 'Warning', newest.message);
+}
+
+/** Why a controller cannot make pods; other warnings about a workload are old stories. */
+export async function failedCreate(...asked: Parameters<typeof newestWarning>): Promise<string | null> {
+  const words = await newestWarning(...asked);
+  return words?.startsWith('FailedCreate') ? words : null;
 }
 
 const timeOf = ({ lastTimestamp, eventTime }: PlatformEvent) => lastTimestamp ?? eventTime ?? '';

@@ -1,32 +1,44 @@
-import { fieldManager, type KubernetesApi, KubernetesError } from '../../kubernetes/api.ts';
+import { fieldManager, type KubernetesApi } from '../../kubernetes/api.ts';
 import type { FieldSet, ManagedFields, Workload } from './objects.ts';
 import type { WorkloadRef } from './workload.ts';
+
+const attempts = 5;
 
 /**
  * Gives the fields of the restored template to whoever deploys by server-side apply. As ours they would make the team's next
  * `kubectl apply --server-side` fail with conflicts, and what only the restored release has would stay for ever. Kubernetes' own
  * move from client-side to server-side apply (client-go's csaupgrade) edits the owners in the same way. Where nobody
  * applies by server there is nobody to give them to, and nothing that could conflict.
+ *
+ * @returns the sentence for people when it did not work, or `null`
  */
 export async function handOver(
   api: KubernetesApi,
   ref: WorkloadRef,
   workload: Workload,
   signal: AbortSignal,
-): Promise<void> {
-  const owners = handedOver(workload.metadata.managedFields ?? []);
-  if (owners === null) return;
-  const patch = [
-    { op: 'test', path: '/metadata/resourceVersion', value: workload.metadata.resourceVersion },
-    { op: 'replace', path: '/metadata/managedFields', value: owners },
-  ];
-  await api.patch(ref.path, 'json-patch', patch, signal).catch(async (error: Error) => {
-    if (!(error instanceof KubernetesError) || ![409, 422].includes(error.status)) throw error;
+): Promise<string | null> {
+  let newest: Workload | null = workload;
+  let problem = 'it changes all the time';
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    const owners = handedOver(newest?.metadata.managedFields ?? []);
+    if (newest === null || owners === null) return null;
+    const patch = [
+      { op: 'test', path: '/metadata/resourceVersion', value: newest.metadata.resourceVersion },
+      { op: 'replace', path: '/metadata/managedFields', value: owners },
+    ];
+    try {
+      await api.patch(ref.path, 'json-patch', patch, signal);
+      return null;
+    } catch (error) {
+      signal.throwIfAborted();
+      problem = (error as Error).message;
+    }
     // The controller has written its status meanwhile; the owners of the template are the same.
-    const newer = await api.get<Workload>(ref.path, signal);
-    if (newer !== null && newer.metadata.resourceVersion !== workload.metadata.resourceVersion)
-      await handOver(api, ref, newer, signal);
-  });
+    newest = await api.get<Workload>(ref.path, signal);
+  }
+  // The release is restored all the same: that must not fail for the comfort of the next deployment.
+  return `the next server-side apply will meet conflicts with ${fieldManager} (${problem})`;
 }
 
 /** `null`: there is nothing to give, or not exactly one to give it to. */

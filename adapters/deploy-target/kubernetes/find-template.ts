@@ -1,21 +1,14 @@
 import type { KubernetesApi } from '../../kubernetes/api.ts';
-import type { ControllerRevision, Metadata, PodTemplate, ReplicaSet, Workload } from './objects.ts';
+import type { PodTemplate, Workload } from './objects.ts';
 import { templateIn } from './recipe.ts';
 import { type ReleaseNaming, releaseOf } from './release-name.ts';
-import { selectorText, type WorkloadRef } from './workload.ts';
+import { revisionsOf } from './revisions.ts';
+import type { WorkloadRef } from './workload.ts';
 
 export interface FoundTemplate {
   readonly template: PodTemplate;
   /** `as recorded when it was live`, `revision 7 of deployment/web`. */
   readonly from: string;
-}
-
-/** A template that the platform remembers. */
-export interface Revision {
-  readonly number: number;
-  /** Label value that its pods carry. */
-  readonly hash: string;
-  readonly template: PodTemplate;
 }
 
 export interface Wanted {
@@ -44,44 +37,4 @@ export async function findTemplate(
   const newest = revisions.find(({ template }) => releaseOf(template, naming) === release);
   if (newest === undefined) return null;
   return { template: newest.template, from: `revision ${newest.number} of ${ref.shown}` };
-}
-
-/** The newest first; of a rollback the controller makes the old revision the newest again. */
-export async function revisionsOf(
-  api: KubernetesApi,
-  ref: WorkloadRef,
-  workload: Workload,
-  signal: AbortSignal,
-): Promise<Revision[]> {
-  const labelSelector = selectorText(workload.spec.selector);
-  const folder = `/apis/apps/v1/namespaces/${ref.namespace}`;
-  const found =
-    ref.kind === 'Deployment'
-      ? (await api.list<ReplicaSet>(`${folder}/replicasets`, { labelSelector }, signal))
-          .filter(owned)
-          .map(ofReplicaSet)
-      : (await api.list<ControllerRevision>(`${folder}/controllerrevisions`, { labelSelector }, signal))
-          .filter(owned)
-          .flatMap(ofControllerRevision);
-  return found.toSorted((a, b) => b.number - a.number);
-
-  function owned({ metadata }: { readonly metadata: Metadata }): boolean {
-    return metadata.ownerReferences?.some(({ uid }) => uid === workload.metadata.uid) ?? false;
-  }
-}
-
-function ofReplicaSet({ metadata, spec: { template } }: ReplicaSet): Revision {
-  const { 'pod-template-hash': hash = '', ...labels } = template.metadata?.labels ?? {};
-  return {
-    number: Number(metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0),
-    hash,
-    template: { ...template, metadata: { ...template.metadata, labels } },
-  };
-}
-
-function ofControllerRevision({ metadata, revision, data }: ControllerRevision): Revision[] {
-  if (data.spec?.template === undefined) return [];
-  const { $patch: _how, ...template } = data.spec.template;
-  const hash = metadata.labels?.['controller-revision-hash'] ?? metadata.name;
-  return [{ number: revision, hash, template }];
 }

@@ -96,8 +96,8 @@ async function argoOwner(
   const [namespace, name] = id.includes('_') ? (id.split('_', 2) as [string, string]) : [folder, id];
   const path = `/apis/argoproj.io/v1alpha1/namespaces/${namespace}/applications/${name}`;
   const shown = `Argo CD Application ${namespace}/${name}`;
-  const found = await readOwner<Application>(api, path, certain === undefined, signal);
-  if (found === null) return certain === undefined ? null : unknownOwner(shown, path);
+  const found = await readOwner<Application>(api, path, signal);
+  if (typeof found === 'string') return certain === undefined ? null : unseenOwner(shown, path, found);
   const lists = found.status?.resources?.some(
     (entry) => entry.kind === ref.kind && entry.name === ref.name && entry.namespace === ref.namespace,
   );
@@ -153,8 +153,8 @@ async function fluxOwner(
     if (name === undefined || namespace === undefined) continue;
     const path = `/apis/${group}/${version}/namespaces/${namespace}/${resource}/${name}`;
     const shown = `Flux ${kind} ${namespace}/${name}`;
-    const found = await readOwner<FluxObject>(api, path, false, signal);
-    if (found === null) return unknownOwner(shown, path);
+    const found = await readOwner<FluxObject>(api, path, signal);
+    if (typeof found === 'string') return unseenOwner(shown, path, found);
     if (found.spec.suspend === true) continue;
     const { sourceRef, chart } = found.spec;
     const from =
@@ -176,20 +176,15 @@ async function fluxOwner(
 }
 
 /** Without the right to read it a mark that is certain still counts: better refused than put back and forth. */
-async function readOwner<T>(
-  api: KubernetesApi,
-  path: string,
-  guessed: boolean,
-  signal: AbortSignal,
-): Promise<T | null> {
+async function readOwner<T>(api: KubernetesApi, path: string, signal: AbortSignal): Promise<T | string> {
   try {
-    return await api.get<T>(path, signal);
+    return (await api.get<T>(path, signal)) ?? 'it is not to be found';
   } catch (error) {
-    if (error instanceof KubernetesError && error.status === 403 && guessed) return null;
+    if (error instanceof KubernetesError && error.status === 403) return 'there is no right to read it';
     throw error;
   }
 }
 
-function unknownOwner(shown: string, path: string): GitOpsOwner {
-  return { shown, path, source: 'its source', obstacle: 'it is not to be found', suspension: {} };
+function unseenOwner(shown: string, path: string, obstacle: string): GitOpsOwner {
+  return { shown, path, source: 'its source', obstacle, suspension: {} };
 }

@@ -1,22 +1,16 @@
 import type { Instance } from '../../../domain/live.ts';
 import { type ContainerStatus, conditionOf, type Pod, type Workload } from './objects.ts';
-import { type ReleaseNaming, releaseOf } from './release-name.ts';
 import { isReady } from './workload.ts';
 
-export interface InstanceOptions extends ReleaseNaming {
-  /** Where instances answer HTTP. */
-  readonly port?: number;
-}
-
-export function instanceOf(pod: Pod, options: InstanceOptions): Instance {
+export function instanceOf(pod: Pod, release: string | null, port: number | undefined): Instance {
   const { podIP } = pod.status ?? {};
   const running = isReady(pod);
   const trouble = running ? null : (troubleOf(pod)?.words ?? null);
   return {
     id: pod.metadata.name,
-    release: releaseOf(pod, options),
+    release,
     running,
-    url: podIP && options.port !== undefined ? `http://${hostOf(podIP)}:${options.port}` : null,
+    url: podIP && port !== undefined ? `http://${hostOf(podIP)}:${port}` : null,
     ...(trouble !== null && { trouble }),
   };
 }

@@ -1,11 +1,17 @@
 import type { Instance, LiveService } from '../../../domain/live.ts';
 import type { KubernetesApi } from '../../kubernetes/api.ts';
-import { newestWarning } from './events.ts';
-import { type InstanceOptions, instanceOf, stuckWords, troubleOf } from './instances.ts';
+import { failedCreate, newestWarning } from './events.ts';
+import { instanceOf, stuckWords, troubleOf } from './instances.ts';
 import type { Pod, Workload } from './objects.ts';
 import { recipeOf } from './recipe.ts';
-import { releaseOf } from './release-name.ts';
+import { type ReleaseNaming, releaseOf } from './release-name.ts';
+import { releaseOfPod, revisionsOf } from './revisions.ts';
 import { isEnding, isReady, missingSentence, podsOf, type WorkloadRef } from './workload.ts';
+
+export interface LookOptions extends ReleaseNaming {
+  /** Where instances answer HTTP. */
+  readonly port?: number;
+}
 
 /** Looked up for so many pods at most: a hundred pods that do not start have one reason. */
 const explained = 3;
@@ -14,15 +20,24 @@ const explained = 3;
 export async function lookAtWorkload(
   api: KubernetesApi,
   ref: WorkloadRef,
-  options: InstanceOptions,
+  options: LookOptions,
   signal: AbortSignal,
 ): Promise<LiveService> {
   const workload = await api.get<Workload>(ref.path, signal);
   if (workload === null)
     return { configured: null, instances: [notRunning(ref, null, missingSentence(ref))] };
-  const pods = (await podsOf(api, ref, workload, signal)).filter((pod) => !isEnding(pod));
+  const [all, revisions] = await Promise.all([
+    podsOf(api, ref, workload, signal),
+    revisionsOf(api, ref, workload, signal),
+  ]);
+  const pods = all.filter((pod) => !isEnding(pod));
   const configured = releaseOf(workload.spec.template, options);
-  const instances = await withReasons(api, ref, pods, options, signal);
+  const reasons = await reasonsOf(api, ref, pods, signal);
+  const instances = pods.map((pod) => {
+    const instance = instanceOf(pod, releaseOfPod(pod, revisions, options), options.port);
+    const trouble = reasons.get(pod);
+    return trouble === undefined ? instance : { ...instance, trouble };
+  });
   const stuck = instances.some(({ release }) => release === configured)
     ? null
     : await whyNone(api, ref, workload, signal);
@@ -46,23 +61,21 @@ async function whyNone(
 ): Promise<string | null> {
   const stuck = stuckWords(workload);
   if (stuck !== null || ref.kind === 'Deployment') return stuck;
-  return newestWarning(api, { ...ref, uid: workload.metadata.uid }, signal);
+  return failedCreate(api, { ...ref, uid: workload.metadata.uid }, signal);
 }
 
-async function withReasons(
+/** Of pods that say nothing themselves, in the words of the newest warning. */
+async function reasonsOf(
   api: KubernetesApi,
   ref: WorkloadRef,
   pods: readonly Pod[],
-  options: InstanceOptions,
   signal: AbortSignal,
-): Promise<Instance[]> {
+): Promise<Map<Pod, string>> {
   const silent = pods.filter((pod) => !isReady(pod) && troubleOf(pod) === null).slice(0, explained);
-  const words = await Promise.all(
-    silent.map((pod) => newestWarning(api, { ...ref, uid: pod.metadata.uid }, signal)),
+  const found = await Promise.all(
+    silent.map(
+      async (pod) => [pod, await newestWarning(api, { ...ref, uid: pod.metadata.uid }, signal)] as const,
+    ),
   );
-  return pods.map((pod) => {
-    const instance = instanceOf(pod, options);
-    const warning = words[silent.indexOf(pod)] ?? null;
-    return warning === null ? instance : { ...instance, trouble: warning };
-  });
+  return new Map(found.flatMap(([pod, words]) => (words === null ? [] : [[pod, words]])));
 }

@@ -16,6 +16,8 @@ const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
  *
  * The template gets no mark of ours either: one that is equal to an old ReplicaSet's takes that ReplicaSet back, and with it the good
  * pods that a stuck rollout left.
+ *
+ * @returns what is left for a person to know, or `null`
  */
 export async function putBack(
   api: KubernetesApi,
@@ -23,7 +25,7 @@ export async function putBack(
   seen: Workload,
   template: PodTemplate,
   { key, signal }: { readonly key: string; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<string | null> {
   const patch: Operation[] = [
     ...unchanged(seen),
     { op: 'replace', path: '/spec/template', value: template },
@@ -35,7 +37,7 @@ export async function putBack(
     ...unpause(seen),
   ];
   const after = await patchWorkload(api, ref, patch, signal);
-  await handOver(api, ref, after, signal);
+  return handOver(api, ref, after, signal);
 }
 
 export async function patchTemplateAnnotation(

@@ -26,20 +26,29 @@ export async function replacePods(
 ): Promise<void> {
   await askForNewPods(api, ref, step);
   const isHopeless = sinceWhen(options.patience);
+  const isLost = sinceWhen(options.patience);
   for (;;) {
-    const rollout = await readRollout(api, ref, options.naming, step.signal);
-    if (isFinished(rollout)) return step.heartbeat(progressOf(rollout));
-    const helped = await help(api, ref, rollout, step.signal);
-    step.heartbeat(
-      `${ref.shown}: ${[progressOf(rollout), helped].filter((part) => part !== null).join('; ')}`,
-    );
-    const reason = hopelessReason(ref, rollout, isHopeless);
-    if (reason !== null)
-      throw new Error(`${ref.shown} does not get there (${progressOf(rollout)}): ${reason}`);
+    try {
+      const rollout = await readRollout(api, ref, options.naming, step.signal);
+      if (isFinished(rollout)) return step.heartbeat(progressOf(rollout));
+      const helped = await help(api, ref, rollout, step.signal);
+      const said = [progressOf(rollout), helped].filter((part) => part !== null).join('; ');
+      step.heartbeat(`${ref.shown}: ${said}`);
+      const reason = hopelessReason(ref, rollout, isHopeless);
+      if (reason !== null)
+        throw new Error(`${ref.shown} does not get there (${progressOf(rollout)}): ${reason}`);
+    } catch (error) {
+      // The platform goes on with the rollout while its API server is exchanged for a newer one.
+      if (!isPassing(error) || isLost(error.message, 'some')) throw error;
+      step.heartbeat(`${ref.shown} cannot be seen: ${error.message}`);
+    }
     await sleep(lookEveryMs, undefined, { signal: step.signal }).catch(() => undefined);
     step.signal.throwIfAborted();
   }
 }
+
+const isPassing = (error: unknown): error is KubernetesError =>
+  error instanceof KubernetesError && (error.status === 0 || error.status === 429 || error.status >= 500);
 
 async function askForNewPods(api: KubernetesApi, ref: WorkloadRef, step: StepContext): Promise<void> {
   const workload = await readWorkload(api, ref, step.signal);

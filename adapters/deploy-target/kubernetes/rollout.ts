@@ -1,9 +1,9 @@
 import type { KubernetesApi } from '../../kubernetes/api.ts';
-import { newestWarning } from './events.ts';
-import { revisionsOf } from './find-template.ts';
+import { failedCreate } from './events.ts';
 import { stuckWords, type Trouble, troubleOf } from './instances.ts';
 import type { Pod, Workload } from './objects.ts';
 import { type ReleaseNaming, releaseOf } from './release-name.ts';
+import { hashOf, type Revision, releaseOfPod, revisionsOf } from './revisions.ts';
 import { isEnding, isReady, podsOf, readWorkload, type WorkloadRef } from './workload.ts';
 
 /** How far the platform is with putting the configured template everywhere. */
@@ -16,7 +16,7 @@ export interface Rollout {
   readonly available: number;
   /** Of the newest template, ready or not. */
   readonly updated: readonly Pod[];
-  /** Of another one, without those below a partition that run the same release. */
+  /** Of another one, without those that a partition holds back and that run the release already. */
   readonly outdated: readonly Pod[];
   /** Why the platform gets no further. */
   readonly stuck: string | null;
@@ -30,11 +30,17 @@ export async function readRollout(
 ): Promise<Rollout> {
   const workload = await readWorkload(api, ref, signal);
   const pods = await podsOf(api, ref, workload, signal);
-  const hash = await newestHash(api, ref, workload, signal);
+  const revisions = await revisionsOf(api, ref, workload, signal);
+  const hash = newestHash(ref, workload, revisions);
   const { generation = 0 } = workload.metadata;
   const observed = (workload.status?.observedGeneration ?? 0) >= generation && hash !== null;
   const isNew = (pod: Pod) => hash !== null && hashOf(pod) === hash;
-  const wanted = wantedOf(ref, workload);
+  const release = releaseOf(workload.spec.template, naming);
+  // Below a partition pods are not touched: well if they run the release already.
+  const isHeld = (pod: Pod) =>
+    isBelowPartition(ref, workload, pod) && releaseOfPod(pod, revisions, naming) === release;
+  const old = pods.filter((pod) => !isNew(pod));
+  const wanted = wantedOf(ref, workload) - old.filter((pod) => isHeld(pod) && !isEnding(pod)).length;
   const updated = pods.filter((pod) => isNew(pod) && !isEnding(pod));
   return {
     workload,
@@ -42,7 +48,7 @@ export async function readRollout(
     wanted,
     available: workload.status?.availableReplicas ?? workload.status?.numberAvailable ?? 0,
     updated,
-    outdated: pods.filter((pod) => !isNew(pod) && stillThere(pod) && !isHeldBack(ref, workload, pod, naming)),
+    outdated: old.filter((pod) => stillThere(pod) && !isHeld(pod)),
     stuck: observed ? await stuckIn(api, ref, workload, updated.length < wanted, signal) : null,
   };
 }
@@ -73,30 +79,14 @@ function wantedOf({ kind }: WorkloadRef, { spec, status }: Workload): number {
   return kind === 'DaemonSet' ? (status?.desiredNumberScheduled ?? 0) : (spec.replicas ?? 1);
 }
 
-const hashOf = ({ metadata }: Pod) =>
-  metadata.labels?.['pod-template-hash'] ?? metadata.labels?.['controller-revision-hash'];
-
 /** A StatefulSet says it; of the others it is the newest revision once the controller has seen the template. */
-async function newestHash(
-  api: KubernetesApi,
-  ref: WorkloadRef,
-  workload: Workload,
-  signal: AbortSignal,
-): Promise<string | null> {
-  if (ref.kind === 'StatefulSet') return workload.status?.updateRevision ?? null;
-  const [newest] = await revisionsOf(api, ref, workload, signal);
-  return newest?.hash ?? null;
+function newestHash(ref: WorkloadRef, { status }: Workload, revisions: readonly Revision[]): string | null {
+  return (ref.kind === 'StatefulSet' ? status?.updateRevision : revisions[0]?.hash) ?? null;
 }
 
 /** Pods that are ending count for as long as they were given to end: on a lost node they would stay for ever. */
 function stillThere({ metadata }: Pod): boolean {
   return metadata.deletionTimestamp === undefined || Date.parse(metadata.deletionTimestamp) > Date.now();
-}
-
-/** Below a partition pods are not touched: well if they run the release already. */
-function isHeldBack(ref: WorkloadRef, workload: Workload, pod: Pod, naming: ReleaseNaming): boolean {
-  const below = isBelowPartition(ref, workload, pod);
-  return below && releaseOf(pod, naming) === releaseOf(workload.spec.template, naming);
 }
 
 export function isBelowPartition({ kind }: WorkloadRef, { spec }: Workload, { metadata }: Pod): boolean {
@@ -113,6 +103,5 @@ async function stuckIn(
 ): Promise<string | null> {
   if (ref.kind === 'Deployment') return stuckWords(workload);
   if (!lacksPods) return null;
-  const words = await newestWarning(api, { ...ref, uid: workload.metadata.uid }, signal);
-  return words !== null && /^FailedCreate/.test(words) ? words : null;
+  return failedCreate(api, { ...ref, uid: workload.metadata.uid }, signal);
 }

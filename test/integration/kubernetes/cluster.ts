@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { freePorts } from '../../adapters/temporary.ts';
 import { endPrograms, type RunningProgram, startProgram, untilUp } from './programs.ts';
@@ -22,8 +23,12 @@ export interface Cluster {
   token(namespace: string, account: string): Promise<string>;
   /** The path of a kubeconfig that speaks with this token. */
   kubeconfig(token: string): Promise<string>;
+  /** Freezes the API server for so long, as while it is exchanged for a newer one. */
+  freeze(forMs: number): Promise<void>;
   stop(): Promise<void>;
 }
+
+type Client = Omit<Cluster, 'stop' | 'freeze'>;
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API as tests read them
 export type Json = any;
@@ -39,14 +44,21 @@ export async function startCluster(): Promise<Cluster> {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    return { ...(await startAll(folder, programs)), stop };
+    const client = await startAll(folder, programs);
+    const server = programs.find(({ name }) => name === 'kube-apiserver');
+    const freeze = async (forMs: number) => {
+      server?.child.kill('SIGSTOP');
+      await sleep(forMs);
+      server?.child.kill('SIGCONT');
+    };
+    return { ...client, freeze, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startAll(folder: string, programs: RunningProgram[]): Promise<Omit<Cluster, 'stop'>> {
+async function startAll(folder: string, programs: RunningProgram[]): Promise<Client> {
   const base = await freePorts(5);
   const [etcd, etcdPeer, server, manager, scheduler] = [base, base + 1, base + 2, base + 3, base + 4];
   const adminToken = await writeSecrets(folder);
@@ -99,7 +111,7 @@ async function addNode(
   });
 }
 
-function clientOf(folder: string, url: string, adminToken: string, ca: string): Omit<Cluster, 'stop'> {
+function clientOf(folder: string, url: string, adminToken: string, ca: string): Client {
   const dispatcher = new Agent({ connect: { ca } });
   const api: Cluster['api'] = async (method, path, body, contentType = 'application/json') => {
     const response = await request(`${url}${path}`, {

@@ -41,19 +41,20 @@ interface Given {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly gitops?: 'suspend' | 'refuse';
+  readonly allowed?: boolean;
 }
 
 /** A workload that went from v1 to v2, with the marks of a GitOps controller. */
 async function aPlace(mark: (namespace: string) => Given) {
   const namespace = await cluster.namespace();
-  const { gitops, ...metadata } = mark(namespace);
+  const { gitops, allowed = true, ...metadata } = mark(namespace);
   const path = pathOf(namespace);
   for (const release of ['v1', 'v2']) {
     await cluster.apply(path, aWorkload(aTemplate(release), {}, 'Deployment', metadata));
     await rolledOut(cluster, path);
   }
   const kubeconfig = await leastRights(cluster, namespace);
-  await allow(namespace);
+  if (allowed) await allow(namespace);
   const target = createKubernetesTarget({
     kubeconfig,
     namespace,
@@ -165,6 +166,26 @@ describe('a workload under Argo CD', { timeout: 60_000 }, () => {
     expect((await target.restorable('api', 'v1', signal)).reason).toContain(
       `Argo CD Application ${namespace}/shop cannot be suspended (it is not to be found)`,
     );
+  });
+});
+
+describe('a workload with the marks of Argo CD that may not be looked into', { timeout: 60_000 }, () => {
+  afterEach(cleanUp);
+
+  it('is refused where the mark is certain, also by the checks beforehand', async () => {
+    const { target } = await aPlace((name) => ({ ...tracked(name), gitops: 'suspend', allowed: false }));
+    const words = 'cannot be suspended (there is no right to read it)';
+    expect((await target.restorable('api', 'v1', signal)).reason).toContain(words);
+    const checks = (await target.checks?.('api', signal)) ?? [];
+    expect(checks.filter(({ ok }) => !ok).map(({ detail }) => detail)).toEqual([
+      expect.stringContaining(words),
+    ]);
+  });
+
+  it('may be rolled back where the mark is one that Helm writes as well', async () => {
+    const labels = { 'app.kubernetes.io/instance': 'shop' };
+    const { target } = await aPlace(() => ({ labels, allowed: false }));
+    expect((await target.restorable('api', 'v1', signal)).restorable).toBe(true);
   });
 });
 

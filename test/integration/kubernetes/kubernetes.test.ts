@@ -404,6 +404,28 @@ describe('a restart', { timeout: 60_000 }, () => {
     expect(step.heard.at(-1)).toBe('5 of 5 updated, 5 ready');
   });
 
+  it('goes on looking while the API server is away', async () => {
+    const place = await aPlace({ options: { timeoutMs: 500, patience: { littleMs: 300, someMs: 30_000 } } });
+    await place.deploy(aTemplate('v1'), { replicas: 4 });
+    const step = aStep('k');
+    const restarted = place.target.restart('api', step);
+    await eventually(() => step.heard.some((words) => words.includes('updated')));
+    await cluster.freeze(2_000);
+    await restarted;
+    expect(step.heard.join('\n')).toMatch(/deployment\/web cannot be seen: GET .*: no answer within 500 ms/);
+  });
+
+  it('does not wait for pods below a partition that run the release already', async () => {
+    const place = await aPlace({ kind: 'StatefulSet' });
+    const partition = { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 1 } } };
+    await place.deploy(aTemplate('v1'), partition);
+    const [below, above] = await place.pods();
+    await place.target.restart('api', aStep('k'));
+    const after = (await place.pods()).map(({ metadata }) => metadata.uid);
+    expect(after[0]).toBe(below.metadata.uid);
+    expect(after[1]).not.toBe(above.metadata.uid);
+  });
+
   it('ends when its step is cancelled', async () => {
     const place = await aPlace({ options: { patience: { littleMs: 60_000, someMs: 60_000 } } });
     await place.deploy(aTemplate('v1'));
@@ -494,6 +516,18 @@ describe('what a release is called', { timeout: 60_000 }, () => {
       expect(live.instances.map((instance) => instance.release)).toEqual([release, release]);
     },
   );
+
+  it('is that of the template, also where an admission webhook has put another image into the pods', async () => {
+    const place = await aPlace();
+    await place.deploy(aTemplate('v1'));
+    for (const { metadata } of await place.pods()) {
+      const image = `mirror.example/web@${digest}`;
+      const path = `/api/v1/namespaces/${place.namespace}/pods/${metadata.name}`;
+      const patch = { spec: { containers: [{ name: 'web', image }] } };
+      await cluster.api('PATCH', path, patch, 'application/strategic-merge-patch+json');
+    }
+    expect((await place.live()).instances.map(({ release }) => release)).toEqual(['v1', 'v1']);
+  });
 
   it('needs to be told whose image it is where there are several containers', async () => {
     const place = await aPlace();
