@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, request } from 'undici';
-import { boundedBody, describeNetworkError, TooLarge } from '../metrics/read-page.ts';
+import { boundedBody, TooLarge } from '../http/bounded-body.ts';
+import { describeNetworkError } from '../http/network-error.ts';
 import { orAborted } from '../or-aborted.ts';
 import { type ClusterAccess, type Credentials, connect } from './connect.ts';
 
