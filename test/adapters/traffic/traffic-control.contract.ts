@@ -1,12 +1,19 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TrafficControl } from '../../../adapters/traffic/traffic-control.ts';
 import { cleanUp } from '../temporary.ts';
-import { aBackend } from './backends.ts';
+import { aBackend, aStoppableBackend } from './backends.ts';
+import { startLoad } from './load.ts';
 
 /** A traffic control of the service `api`, fresh, and where its users come in. */
 export interface TrafficControlHarness {
   readonly traffic: TrafficControl;
   readonly url: string;
+}
+
+/** What a control cannot do by its nature; one that says nothing can do everything. */
+export interface TrafficControlLimits {
+  /** The maintenance page is fixed beforehand: it has no `Retry-After` of the moment, and no reason. */
+  readonly fixedPage?: boolean;
 }
 
 const signal = AbortSignal.timeout(600_000);
@@ -15,8 +22,9 @@ const signal = AbortSignal.timeout(600_000);
 export function describeTrafficControl(
   name: string,
   makeHarness: () => Promise<TrafficControlHarness>,
+  { fixedPage = false }: TrafficControlLimits = {},
 ): void {
-  describe(`${name} as a traffic control`, { timeout: 20_000 }, () => {
+  describe(`${name} as a traffic control`, { timeout: 60_000 }, () => {
     afterEach(cleanUp);
 
     it('sends all traffic to the release that it resumes with', async () => {
@@ -44,8 +52,44 @@ export function describeTrafficControl(
       expect((await traffic.state('api', signal)).maintenance).toBe(true);
       const response = await fetch(url);
       expect(response.status).toBe(503);
-      expect(response.headers.get('retry-after')).toBe('30');
-      expect(await response.text()).toContain('going back to v0');
+      if (!fixedPage) expect(response.headers.get('retry-after')).toBe('30');
+      const page = await response.text();
+      expect(page).not.toBe('v1');
+      if (!fixedPage) expect(page).toContain('going back to v0');
+    });
+
+    it('has switched when it returns: the very next request meets the new state', async () => {
+      const { traffic, url } = await makeHarness();
+      const releases = [await aBackend('v1'), await aBackend('v2')];
+      for (const instance of [...releases, ...releases]) {
+        const release = String(instance.release);
+        await traffic.stop('api', { reason: 'back soon', retryAfterSeconds: 30, signal });
+        expect((await fetch(url)).status).toBe(503);
+        await traffic.resume('api', { release, instances: [instance], signal });
+        expect(await answersOf(url)).toEqual([release]);
+      }
+    });
+
+    it('loses no request under load, when each old release is stopped as soon as the switch has returned', async () => {
+      const { traffic, url } = await makeHarness();
+      let current = await aStoppableBackend('r0');
+      await traffic.resume('api', { release: 'r0', instances: [current.instance], signal });
+      const load = startLoad(url, 8);
+      for (const turn of [1, 2, 3, 4]) {
+        const release = `r${turn}`;
+        const next = await aStoppableBackend(release);
+        // Every other time by way of maintenance, as a rollback in one slot does.
+        const stopped = turn % 2 === 0;
+        if (stopped) await traffic.stop('api', { reason: 'back soon', retryAfterSeconds: 1, signal });
+        if (stopped) current.stop();
+        await traffic.resume('api', { release, instances: [next.instance], signal });
+        if (!stopped) current.stop();
+        expect(await answersOf(url)).toEqual([release]);
+        current = next;
+      }
+      const { lost, answered, maintenance } = await load.stop();
+      expect(lost.filter((what) => !(fixedPage && what === 'status 503'))).toEqual([]);
+      expect(answered - maintenance).toBeGreaterThan(50);
     });
 
     it('ends maintenance when it resumes', async () => {
@@ -77,13 +121,22 @@ export function describeTrafficControl(
     });
 
     it('does nothing for a step that is over', async () => {
-      const { traffic } = await makeHarness();
+      const { traffic, url } = await makeHarness();
       await traffic.resume('api', { release: 'v1', instances: [await aBackend('v1')], signal });
       const over = AbortSignal.abort(new Error('the step is over'));
       await expect(traffic.stop('api', { reason: 'x', retryAfterSeconds: 1, signal: over })).rejects.toThrow(
         'over',
       );
       expect((await traffic.state('api', signal)).maintenance).toBe(false);
+      const v2 = { release: 'v2', instances: [await aBackend('v2')], signal: over };
+      await expect(traffic.resume('api', v2)).rejects.toThrow('over');
+      expect(await answersOf(url)).toEqual(['v1']);
+    });
+
+    it('finds everything in order that switching will need', async () => {
+      const { traffic } = await makeHarness();
+      const checks = (await traffic.checks?.('api', signal)) ?? [];
+      expect(checks.filter(({ ok }) => !ok)).toEqual([]);
     });
   });
 }
