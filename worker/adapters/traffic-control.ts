@@ -1,7 +1,10 @@
+import { createHaproxyTraffic } from '../../adapters/traffic/haproxy.ts';
 import { createProxyTraffic } from '../../adapters/traffic/proxy.ts';
 import type { TrafficControl } from '../../adapters/traffic/traffic-control.ts';
 import type { TrafficSettings } from '../../config/schema/traffic-controls.ts';
-import type { Written } from './written.ts';
+import { ms, type Written } from './written.ts';
+
+type HaproxySettings = Extract<TrafficSettings, { readonly kind: 'haproxy' }>;
 
 export function trafficOf(settings: TrafficSettings, written: Written): TrafficControl {
   switch (settings.kind) {
@@ -10,5 +13,23 @@ export function trafficOf(settings: TrafficSettings, written: Written): TrafficC
         controlUrl: written.text(settings.control_url),
         tokenFile: written.path(settings.token_file),
       });
+    case 'haproxy':
+      return haproxyOf(settings, written);
   }
+}
+
+function haproxyOf(settings: HaproxySettings, written: Written): TrafficControl {
+  const { map_file: mapFile, server_state_file: stateFile } = settings;
+  return createHaproxyTraffic({
+    sockets: settings.sockets.map(written.text).map((at) => (at.includes('/') ? written.path(at) : at)),
+    backend: written.text(settings.backend),
+    map: written.text(settings.map),
+    files: {
+      mapFile: mapFile === undefined ? undefined : written.path(mapFile),
+      serverStateFile: stateFile === undefined ? undefined : written.path(stateFile),
+    },
+    drainMs: ms(settings.drain_seconds),
+    upWithinMs: ms(settings.up_within_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
 }

@@ -135,6 +135,7 @@ export function describeTrafficControl(
 
     it('finds everything in order that switching will need', async () => {
       const { traffic } = await makeHarness();
+      await traffic.resume('api', { release: 'v1', instances: [await aBackend('v1')], signal });
       const checks = (await traffic.checks?.('api', signal)) ?? [];
       expect(checks.filter(({ ok }) => !ok)).toEqual([]);
     });
