@@ -19,7 +19,19 @@ const haproxy = mapping({
   timeout_seconds: duration('seconds', 'Of one answer', 10 * second).optional(),
 });
 
-export const trafficControl = byKind([proxy, haproxy]).describe(
+const nginx = mapping({
+  kind: z.literal('nginx').describe('nginx on the machine of the worker, by an included file and reloads'),
+  file: text('Written with each switch, and included in nginx.conf', 'a file'),
+  upstream: text('Of the upstream in that file, and the beginning of its variables', 'a name'),
+  state_url: url('Where nginx shows the state, like http://127.0.0.1:8079/api'),
+  pid_file: text('Of nginx; default /run/nginx.pid', 'a file').optional(),
+  test_command: texts('Program and arguments; default nginx -t').optional(),
+  reload_command: texts('Program and arguments; default nginx -s reload').optional(),
+  drain_seconds: durationOrNone('seconds', 'Requests under way are waited for', 10 * second).optional(),
+  timeout_seconds: duration('seconds', 'Of one command, and of the new workers', 10 * second).optional(),
+});
+
+export const trafficControl = byKind([proxy, haproxy, nginx]).describe(
   'What stands before the service. Absent: a rollback leaves traffic alone.',
 );
 

@@ -1,10 +1,12 @@
 import { createHaproxyTraffic } from '../../adapters/traffic/haproxy.ts';
+import { createNginxTraffic } from '../../adapters/traffic/nginx.ts';
 import { createProxyTraffic } from '../../adapters/traffic/proxy.ts';
 import type { TrafficControl } from '../../adapters/traffic/traffic-control.ts';
 import type { TrafficSettings } from '../../config/schema/traffic-controls.ts';
 import { ms, type Written } from './written.ts';
 
 type HaproxySettings = Extract<TrafficSettings, { readonly kind: 'haproxy' }>;
+type NginxSettings = Extract<TrafficSettings, { readonly kind: 'nginx' }>;
 
 export function trafficOf(settings: TrafficSettings, written: Written): TrafficControl {
   switch (settings.kind) {
@@ -15,6 +17,8 @@ export function trafficOf(settings: TrafficSettings, written: Written): TrafficC
       });
     case 'haproxy':
       return haproxyOf(settings, written);
+    case 'nginx':
+      return nginxOf(settings, written);
   }
 }
 
@@ -30,6 +34,19 @@ function haproxyOf(settings: HaproxySettings, written: Written): TrafficControl 
     },
     drainMs: ms(settings.drain_seconds),
     upWithinMs: ms(settings.up_within_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
+}
+
+function nginxOf(settings: NginxSettings, written: Written): TrafficControl {
+  return createNginxTraffic({
+    file: written.path(settings.file),
+    upstream: written.text(settings.upstream),
+    stateUrl: written.text(settings.state_url),
+    pidFile: settings.pid_file === undefined ? undefined : written.path(settings.pid_file),
+    testCommand: settings.test_command?.map(written.text),
+    reloadCommand: settings.reload_command?.map(written.text),
+    drainMs: ms(settings.drain_seconds),
     timeoutMs: ms(settings.timeout_seconds),
   });
 }

@@ -9,9 +9,9 @@ export interface LoadResult {
   readonly answered: number;
 }
 
-/** Concurrent clients which each send one request after the other over a connection that they keep. */
-export function startLoad(url: string, clients: number) {
-  const dispatcher = new Agent({ connections: clients });
+/** Concurrent clients which each send one request after the other, over a connection that they keep unless told otherwise. */
+export function startLoad(url: string, clients: number, { keepAlive = true } = {}) {
+  const dispatcher = new Agent({ connections: clients, pipelining: keepAlive ? 1 : 0 });
   const lost: string[] = [];
   let maintenance = 0;
   let answered = 0;

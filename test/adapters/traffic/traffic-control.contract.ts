@@ -14,6 +14,8 @@ export interface TrafficControlHarness {
 export interface TrafficControlLimits {
   /** The maintenance page is fixed beforehand: it has no `Retry-After` of the moment, and no reason. */
   readonly fixedPage?: boolean;
+  /** A switch closes connections that clients keep, and a request that is sent at that moment fails, as HTTP/1.1 has it. */
+  readonly closesKeptConnections?: boolean;
 }
 
 const signal = AbortSignal.timeout(600_000);
@@ -22,7 +24,7 @@ const signal = AbortSignal.timeout(600_000);
 export function describeTrafficControl(
   name: string,
   makeHarness: () => Promise<TrafficControlHarness>,
-  { fixedPage = false }: TrafficControlLimits = {},
+  { fixedPage = false, closesKeptConnections = false }: TrafficControlLimits = {},
 ): void {
   describe(`${name} as a traffic control`, { timeout: 60_000 }, () => {
     afterEach(cleanUp);
@@ -74,7 +76,7 @@ export function describeTrafficControl(
       const { traffic, url } = await makeHarness();
       let current = await aStoppableBackend('r0');
       await traffic.resume('api', { release: 'r0', instances: [current.instance], signal });
-      const load = startLoad(url, 8);
+      const load = startLoad(url, 8, { keepAlive: !closesKeptConnections });
       for (const turn of [1, 2, 3, 4]) {
         const release = `r${turn}`;
         const next = await aStoppableBackend(release);
