@@ -31,7 +31,22 @@ const nginx = mapping({
   timeout_seconds: duration('seconds', 'Of one command, and of the new workers', 10 * second).optional(),
 });
 
-export const trafficControl = byKind([proxy, haproxy, nginx]).describe(
+const awsAlb = mapping({
+  kind: z.literal('aws-alb').describe('A rule of an Application Load Balancer'),
+  rule: text('Of the listener rule, or of the listener for its default action', 'an ARN'),
+  target_groups: texts(
+    'ARNs of the groups that instances are registered in: one, or one for each of two releases',
+  ),
+  url: url('Of the service through the load balancer: a switch returns when it is seen there').optional(),
+  in_force_within_seconds: duration(
+    'seconds',
+    'Until targets are healthy, and until a switch is seen',
+    120 * second,
+  ).optional(),
+  timeout_seconds: duration('seconds', 'Of one call of AWS, retries included', 20 * second).optional(),
+});
+
+export const trafficControl = byKind([proxy, haproxy, nginx, awsAlb]).describe(
   'What stands before the service. Absent: a rollback leaves traffic alone.',
 );
 

@@ -1,9 +1,10 @@
+import { createAwsAlbTraffic } from '../../adapters/traffic/aws-alb.ts';
 import { createHaproxyTraffic } from '../../adapters/traffic/haproxy.ts';
 import { createNginxTraffic } from '../../adapters/traffic/nginx.ts';
 import { createProxyTraffic } from '../../adapters/traffic/proxy.ts';
 import type { TrafficControl } from '../../adapters/traffic/traffic-control.ts';
 import type { TrafficSettings } from '../../config/schema/traffic-controls.ts';
-import { ms, type Written } from './written.ts';
+import { ms, text, type Written } from './written.ts';
 
 type HaproxySettings = Extract<TrafficSettings, { readonly kind: 'haproxy' }>;
 type NginxSettings = Extract<TrafficSettings, { readonly kind: 'nginx' }>;
@@ -19,6 +20,14 @@ export function trafficOf(settings: TrafficSettings, written: Written): TrafficC
       return haproxyOf(settings, written);
     case 'nginx':
       return nginxOf(settings, written);
+    case 'aws-alb':
+      return createAwsAlbTraffic({
+        rule: written.text(settings.rule),
+        targetGroups: settings.target_groups.map(written.text),
+        url: text(settings.url, written),
+        inForceWithinMs: ms(settings.in_force_within_seconds),
+        timeoutMs: ms(settings.timeout_seconds),
+      });
   }
 }
 
