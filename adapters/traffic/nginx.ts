@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { childEnvironment } from '../child-environment.ts';
 import { isCode, replaceFile } from '../durable-file.ts';
-import { commandError, runCommand } from '../run-command.ts';
 import { nginxChecks } from './nginx/checks.ts';
+import { runNginx } from './nginx/command.ts';
 import { includeText, type NginxState } from './nginx/include-file.ts';
 import { readMarker } from './nginx/marker.ts';
 import { readWorkers, replacedWorkers } from './nginx/workers.ts';
@@ -18,6 +17,8 @@ export interface NginxOptions {
   /** Where nginx shows `$api_state`: what is in force, not what is on the disk. */
   readonly stateUrl: string;
   readonly pidFile?: string;
+  /** Where the commands run. */
+  readonly cwd?: string;
   /** Argument vectors; no shell reads them. */
   readonly testCommand?: readonly string[];
   readonly reloadCommand?: readonly string[];
@@ -58,6 +59,7 @@ export function createNginxTraffic(options: NginxOptions): TrafficControl {
 }
 
 const defaults = {
+  cwd: '.',
   pidFile: '/run/nginx.pid',
   testCommand: ['nginx', '-t'],
   reloadCommand: ['nginx', '-s', 'reload'],
@@ -72,7 +74,7 @@ async function bringInForce(reach: NginxReach, wanted: Omit<NginxState, 'mark'>)
   const next = { ...wanted, mark: randomUUID() };
   await replaceFile(reach.file, includeText(reach.upstream, next));
   try {
-    await run(reach, reach.testCommand);
+    await runNginx(reach, reach.testCommand);
     await reload(reach, next.mark);
   } catch (error) {
     // What is not in force must not lie in wait for somebody's next reload.
@@ -87,25 +89,13 @@ async function bringInForce(reach: NginxReach, wanted: Omit<NginxState, 'mark'>)
  */
 async function reload(reach: NginxReach, mark: string): Promise<void> {
   const old = await readWorkers(reach);
-  await run(reach, reach.reloadCommand);
+  await runNginx(reach, reach.reloadCommand);
   await replacedWorkers(reach, old);
   const { mark: found } = await readMarker(reach);
   if (found === mark) return;
   throw new Error(
     `nginx was reloaded, but ${reach.stateUrl} does not show the new state: does its configuration include ${reach.file}?`,
   );
-}
-
-async function run({ signal, timeoutMs }: NginxReach, argv: readonly string[]): Promise<void> {
-  const request = {
-    argv,
-    env: childEnvironment({}),
-    signal,
-    timeLimitMs: timeoutMs,
-    outputLimitBytes: 8_192,
-  };
-  const result = await runCommand(request);
-  if (result.exitCode !== 0) throw commandError(request, result);
 }
 
 async function readOrNull(file: string): Promise<string | null> {

@@ -53,6 +53,7 @@ function nginxOf(settings: NginxSettings, written: Written): TrafficControl {
     upstream: written.text(settings.upstream),
     stateUrl: written.text(settings.state_url),
     pidFile: settings.pid_file === undefined ? undefined : written.path(settings.pid_file),
+    cwd: written.path('.'),
     testCommand: settings.test_command?.map(written.text),
     reloadCommand: settings.reload_command?.map(written.text),
     drainMs: ms(settings.drain_seconds),

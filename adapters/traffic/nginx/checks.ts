@@ -1,9 +1,8 @@
 import { access, constants, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ReadinessCheck } from '../../../domain/readiness.ts';
-import { childEnvironment } from '../../child-environment.ts';
-import { commandError, runCommand } from '../../run-command.ts';
 import type { NginxReach } from '../nginx.ts';
+import { runNginx } from './command.ts';
 import { includeText } from './include-file.ts';
 import { readMarker } from './marker.ts';
 import { readMaster, readWorkers } from './workers.ts';
@@ -33,17 +32,9 @@ async function fileFinding({ file }: NginxReach): Promise<string> {
   return `${file}`;
 }
 
-async function testFinding({ testCommand: argv, signal, timeoutMs }: NginxReach): Promise<string> {
-  const request = {
-    argv,
-    env: childEnvironment({}),
-    signal,
-    timeLimitMs: timeoutMs,
-    outputLimitBytes: 8_192,
-  };
-  const result = await runCommand(request);
-  if (result.exitCode !== 0) throw commandError(request, result);
-  return argv.join(' ');
+async function testFinding(reach: NginxReach): Promise<string> {
+  await runNginx(reach, reach.testCommand);
+  return reach.testCommand.join(' ');
 }
 
 async function workersFinding(reach: NginxReach): Promise<string> {
@@ -65,11 +56,10 @@ async function stateFinding(reach: NginxReach): Promise<string> {
   );
 }
 
-/** Another reload command may have rights of its own. */
+/** Only nginx's own `-s reload` is a signal by this user; another command may have rights of its own. */
 async function reloadFinding(reach: NginxReach): Promise<string> {
-  const [program, flag, signalName] = reach.reloadCommand;
-  if (!(program?.endsWith('nginx') && reach.reloadCommand.some((arg) => arg === 'reload')))
-    return `by ${[program, flag, signalName].join(' ')}`;
+  const { reloadCommand } = reach;
+  if (!reloadCommand[0]?.endsWith('nginx')) return `by ${reloadCommand.join(' ')}`;
   const master = await readMaster(reach);
   try {
     process.kill(master, 0);
