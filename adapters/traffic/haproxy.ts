@@ -3,7 +3,7 @@ import { haproxyChecks } from './haproxy/checks.ts';
 import { readMap, removeEntry, setEntry } from './haproxy/maintenance-map.ts';
 import { type KeptFiles, keepThroughReload } from './haproxy/reload-files.ts';
 import { type RuntimeApi, runtimeApi } from './haproxy/runtime-api.ts';
-import { numbered, readSlots, type Slot, seatsFor, takeOut, takeSeat } from './haproxy/slots.ts';
+import { numbered, readSlots, type Seat, type Slot, seatsFor, setState, takeSeat } from './haproxy/slots.ts';
 import { addressesOf } from './origins.ts';
 import type { TrafficControl, TrafficState } from './traffic-control.ts';
 
@@ -67,14 +67,27 @@ async function stopAt(reach: HaproxyReach, reason: string, retryAfterSeconds: nu
   await drained(reach, () => true);
 }
 
-/** Puts the instances into slots, beside what serves now, and waits until HAProxy calls them up. */
+/** Puts the instances into slots without sending them traffic, and waits until HAProxy's checks pass. */
 async function prepare(reach: HaproxyReach, addresses: readonly string[]): Promise<void> {
   const seats = seatsFor(addresses, await readSlots(reach), reach);
-  for (const seat of seats) await takeSeat(reach, seat);
+  const isNew = ({ slot, address }: Seat) => !slot.ready || slot.address !== address;
+  try {
+    for (const seat of seats) await takeSeat(reach, seat);
+    await untilPassing(reach, seats);
+  } catch (error) {
+    // An instance that recovers later must not be found half way in.
+    for (const seat of seats.filter(isNew)) await setState(reach, seat.slot, 'maint').catch(() => undefined);
+    throw error;
+  }
+}
+
+async function untilPassing(reach: HaproxyReach, seats: readonly Seat[]): Promise<void> {
   const deadline = performance.now() + (reach.upWithinMs ?? 30_000);
   for (;;) {
     const slots = await readSlots(reach);
-    const waiting = slots.filter(({ name, up }) => !up && seats.some(({ slot }) => slot.name === name));
+    const waiting = slots.filter(
+      ({ name, passing }) => !passing && seats.some(({ slot }) => slot.name === name),
+    );
     if (waiting.length === 0) return;
     if (performance.now() > deadline) throw new Error(notUp(reach, waiting));
     await sleep(pollMs);
@@ -83,14 +96,16 @@ async function prepare(reach: HaproxyReach, addresses: readonly string[]): Promi
 
 async function switchTo(reach: HaproxyReach, release: string, addresses: readonly string[]): Promise<void> {
   const { api, map, backend } = reach;
-  const seats = seatsFor(addresses, await readSlots(reach), reach);
-  const staying = (slot: Slot) => seats.some((seat) => seat.slot.name === slot.name);
-  const leaving = (await readSlots(reach)).filter((slot) => !staying(slot) && slot.status !== 'MAINT');
-  for (const slot of leaving) await takeOut(reach, slot, 'drain');
+  const slots = await readSlots(reach);
+  const staying = seatsFor(addresses, slots, reach).map(({ slot }) => slot.name);
+  const stays = ({ name }: Slot) => staying.includes(name);
+  for (const slot of slots.filter(stays)) await setState(reach, slot, 'ready');
+  const leaving = slots.filter((slot) => !stays(slot) && slot.status !== 'MAINT');
+  for (const slot of leaving) await setState(reach, slot, 'drain');
   await setEntry(api, map, `${backend}.release`, `${addresses.join(',')} ${release}`);
   await removeEntry(api, map, backend);
-  await drained(reach, (slot) => !staying(slot));
-  for (const slot of leaving) await takeOut(reach, slot, 'maint');
+  await drained(reach, (slot) => !stays(slot));
+  for (const slot of leaving) await setState(reach, slot, 'maint');
   await keepThroughReload(reach);
   const { maintenance, weights } = await stateOf(reach);
   if (maintenance || weights[release] !== 100)

@@ -72,13 +72,14 @@ async function bringInForce(reach: NginxReach, wanted: Omit<NginxState, 'mark'>)
   const before = await readOrNull(reach.file);
   if (before === includeText(reach.upstream, { ...wanted, mark: inForce.mark })) return;
   const next = { ...wanted, mark: randomUUID() };
-  await replaceFile(reach.file, includeText(reach.upstream, next));
+  const text = includeText(reach.upstream, next);
+  await replaceFile(reach.file, text);
   try {
     await runNginx(reach, reach.testCommand);
     await reload(reach, next.mark);
   } catch (error) {
-    // What is not in force must not lie in wait for somebody's next reload.
-    if (before !== null) await replaceFile(reach.file, before);
+    // What is not in force must not lie in wait for somebody's next reload; what another attempt wrote meanwhile may be.
+    if (before !== null && (await readOrNull(reach.file)) === text) await replaceFile(reach.file, before);
     throw error;
   }
 }

@@ -148,13 +148,42 @@ describe('HAProxy', { timeout: 60_000 }, () => {
     const { url, options } = await aHaproxy();
     const traffic = createHaproxyTraffic({ ...options, upWithinMs: 4_000 });
     await traffic.resume('api', { release: 'v1', instances: [await aBackend('v1')], signal });
-    const sick = await aBackend('v2', (_request, response) => response.writeHead(500).end());
-    await expect(traffic.resume('api', { release: 'v2', instances: [sick], signal })).rejects.toThrow(
-      /sends nothing to api: slot2 \(127\.0\.0\.1:\d+\) is DOWN: L7STS.*traffic stays as it is/,
+    let recovered = false;
+    const sick = await aBackend('v2', (_request, response) =>
+      response.writeHead(recovered ? 200 : 500).end('v2'),
     );
-    expect(await (await fetch(url)).text()).toBe('v1');
-    await traffic.resume('api', { release: 'v1', instances: [await aBackend('v1')], signal });
-    expect((await traffic.state('api', signal)).weights).toEqual({ v1: 100 });
+    await expect(traffic.resume('api', { release: 'v2', instances: [sick], signal })).rejects.toThrow(
+      /sends nothing to api: slot2 \(127\.0\.0\.1:\d+\) is DOWN: L7STS.*traffic stays as it is/s,
+    );
+    recovered = true;
+    await sleep(2_500);
+    const answers = await Promise.all(Array.from({ length: 6 }, async () => (await fetch(url)).text()));
+    expect(new Set(answers)).toEqual(new Set(['v1']));
+    expect(await traffic.state('api', signal)).toEqual({ maintenance: false, weights: { v1: 100 } });
+  });
+
+  it('answers "back soon" also before the first release, while its instances are only being checked', async () => {
+    const { url, options } = await aHaproxy();
+    const traffic = createHaproxyTraffic({ ...options, upWithinMs: 2_500 });
+    const sick = await aBackend('v1', (_request, response) => response.writeHead(500).end('v1'));
+    const resumed = traffic.resume('api', { release: 'v1', instances: [await aBackend('v1'), sick], signal });
+    resumed.catch(() => undefined);
+    for (let i = 0; i < 10; i += 1) {
+      const page = await fetch(url);
+      expect([page.status, page.headers.get('retry-after')]).toEqual([503, '5']);
+      await sleep(200);
+    }
+    expect((await traffic.state('api', signal)).maintenance).toBe(true);
+    await expect(resumed).rejects.toThrow(/slot2 .* is DOWN/);
+  });
+
+  it('takes servers that HAProxy does not check', async () => {
+    const { traffic, url } = await aHaproxy((text) => text.replace('check inter 1s ', ''));
+    for (const release of ['v1', 'v2', 'v1']) {
+      await traffic.resume('api', { release, instances: [await aBackend(release)], signal });
+      expect(await (await fetch(url)).text()).toBe(release);
+      expect((await traffic.state('api', signal)).weights).toEqual({ [release]: 100 });
+    }
   });
 
   it('says how many servers are missing for the instances', async () => {
@@ -210,7 +239,7 @@ describe('several HAProxy', { timeout: 60_000 }, () => {
     await expect(traffic.resume('api', v2)).rejects.toThrow(
       `1 of 2 HAProxy did as they were told; HAProxy at ${other.socket} refuses connections`,
     );
-    expect(await (await fetch(one.url)).text()).toBe('v1');
+    for (const _time of [1, 2, 3, 4]) expect(await (await fetch(one.url)).text()).toBe('v1');
     await expect(traffic.stop('api', stop)).rejects.toThrow('1 of 2 HAProxy did as they were told');
     expect((await fetch(one.url)).status).toBe(503);
   });
@@ -309,10 +338,22 @@ describe('HAProxy, when it cannot be asked', { timeout: 30_000 }, () => {
     ],
     ['{"error":"x"}\n\n', /answered "\{.*" to "show stat/],
   ] as const)('refuses statistics like %s', async ([answer, words]) => {
+    const answers = [
+      ['show map', '\n'],
+      ['show servers', '1\n# be_id be_name srv_id srv_name srv_admin_state\n3 api 1 slot1 4\n\n'],
+    ] as const;
+    const address = await aTcpServer((socket, command) =>
+      socket.end(answers.find(([begin]) => command.startsWith(begin))?.[1] ?? answer),
+    );
+    await expect(stateOf(address)).rejects.toThrow(words);
+  });
+
+  it('refuses a table of servers of another version', async () => {
+    const answer = '2\n# be_id be_name srv_id srv_name srv_admin_state\n3 api 1 slot1 4\n\n';
     const address = await aTcpServer((socket, command) =>
       socket.end(command.startsWith('show map') ? '\n' : answer),
     );
-    await expect(stateOf(address)).rejects.toThrow(words);
+    await expect(stateOf(address)).rejects.toThrow(/answered "2" to "show servers state api"/);
   });
 
   it('gives up on an answer that drips', async () => {

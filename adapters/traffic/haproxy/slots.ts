@@ -11,8 +11,8 @@ export interface Slot {
   readonly status: string;
   /** Meant to get traffic, whatever its health check says. */
   readonly ready: boolean;
-  /** It gets traffic, and its newest health check passed. */
-  readonly up: boolean;
+  /** Its newest health check passed, or it has none; drained or not. */
+  readonly passing: boolean;
   /** Requests under way. */
   readonly sessions: number;
   /** `: L4CON Connection refused`, or nothing. */
@@ -34,17 +34,15 @@ export async function numbered(addresses: readonly string[]): Promise<string[]> 
   return [...new Set(await Promise.all(looked))];
 }
 
-/** The servers of the backend as `show stat` has them; backup servers are nobody's slots. */
-export async function readSlots({ api, backend }: HaproxyReach): Promise<Slot[]> {
+/** The servers of the backend; backup servers are nobody's slots. */
+export async function readSlots(reach: HaproxyReach): Promise<Slot[]> {
+  const admin = await adminStates(reach);
+  const { api, backend } = reach;
   const command = `show stat ${backend} 4 -1 json`;
   const answer = await api.ask(command);
-  if (answer === 'No such proxy.')
-    throw new Error(
-      `HAProxy at ${api.address} has no backend "${backend}": it needs "backend ${backend}" in haproxy.cfg`,
-    );
   const servers = parseServers(answer);
   if (servers === null) throw api.refused(command, answer);
-  return servers.filter(({ bck }) => bck === 0).map(slotOf);
+  return servers.filter(({ bck }) => bck === 0).map((found) => slotOf(found, admin.get(found.svname) ?? 0));
 }
 
 /** Where each instance goes: its own slot where it has one, else one that nobody needs, those in maintenance first. */
@@ -64,19 +62,23 @@ export function seatsFor(
   });
 }
 
-/** Makes the slot ready at the address; one that is up there already is left alone. */
+/** Lets HAProxy check the instance without sending it traffic; a slot that has it already is left alone. */
 export async function takeSeat(reach: HaproxyReach, { slot, address }: Seat): Promise<void> {
   // A weight that somebody had lowered by hand would keep traffic from a part of the release.
   await tell(reach, `set server ${reach.backend}/${slot.name} weight 100%`);
-  if (slot.up && slot.address === address) return;
-  // Ready again after maintenance a server counts as up until its next check, which tells soon whether it is.
-  await takeOut(reach, slot, 'maint');
+  if (slot.passing && slot.address === address) return;
+  // After maintenance a server begins anew, a check away from being believed.
+  await setState(reach, slot, 'maint');
   if (slot.address !== address) await move(reach, slot, address);
-  await tell(reach, `set server ${reach.backend}/${slot.name} state ready`);
+  await setState(reach, slot, 'drain');
 }
 
-/** `drain`: nothing new gets there; `maint`: nothing at all. Requests under way go on in both. */
-export async function takeOut(reach: HaproxyReach, slot: Slot, state: 'drain' | 'maint'): Promise<void> {
+/** `drain`: nothing new gets there; `maint`: no checks either. Requests under way go on in both. */
+export async function setState(
+  reach: HaproxyReach,
+  slot: Slot,
+  state: 'ready' | 'drain' | 'maint',
+): Promise<void> {
   await tell(reach, `set server ${reach.backend}/${slot.name} state ${state}`);
 }
 
@@ -123,19 +125,38 @@ function parseServers(answer: string): z.infer<typeof server>[] | null {
   }
 }
 
-function slotOf(found: z.infer<typeof server>): Slot {
+function slotOf(found: z.infer<typeof server>, admin: number): Slot {
   const { svname: name, status, addr: address, check_status: check, last_chk: last } = found;
   const failing = status.startsWith('DOWN') && check !== undefined;
   return {
     name,
     address,
     status,
-    ready: !/^(MAINT|DRAIN)/.test(status),
-    up: status === 'UP' || status === 'no check',
+    ready: !/^(MAINT|DRAIN)/.test(status) && (admin & ~fromConfiguration) === 0,
+    passing: ['UP', 'DRAIN', 'no check'].includes(status),
     sessions: found.scur + found.qcur,
     check: failing ? `: ${check} ${last ?? ''}`.trimEnd() : '',
   };
 }
+
+/** What people and we have set, which `show stat` hides for a server that is down. */
+async function adminStates({ api, backend }: HaproxyReach): Promise<Map<string, number>> {
+  const command = `show servers state ${backend}`;
+  const answer = await api.ask(command);
+  if (answer === "Can't find backend.")
+    throw new Error(
+      `HAProxy at ${api.address} has no backend "${backend}": it needs "backend ${backend}" in haproxy.cfg`,
+    );
+  const [version, header = '', ...rows] = answer.split('\n');
+  const columns = header.split(' ').slice(1);
+  const [name, admin] = [columns.indexOf('srv_name'), columns.indexOf('srv_admin_state')];
+  if (version !== '1' || name < 0 || admin < 0) throw api.refused(command, answer);
+  const cells = rows.map((row) => row.split(' '));
+  return new Map(cells.map((row) => [row[name] ?? '', Number(row[admin])]));
+}
+
+/** Its `disabled`, which stays to be seen after the server was made ready. */
+const fromConfiguration = 0x04;
 
 function rank({ status }: Slot): number {
   if (status.startsWith('MAINT')) return 0;

@@ -5,14 +5,13 @@ import type { NginxReach } from '../nginx.ts';
 
 const pollMs = 20;
 
-/** The workers that the master process has now, those that are shutting down included. */
+/** The workers that take connections now; those that shut down since an earlier reload were waited for then. */
 export async function readWorkers(reach: NginxReach): Promise<ProcessIdentity[]> {
   const master = await readMaster(reach);
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const isWorker =
-        (await parentOf(pid)) === master && (await titleOf(pid)).startsWith('nginx: worker process');
+      const isWorker = (await parentOf(pid)) === master && isServing(await titleOf(pid));
       return isWorker ? processTable.find(pid) : null;
     }),
   );
@@ -27,7 +26,7 @@ export async function replacedWorkers(reach: NginxReach, old: readonly ProcessId
     reach.signal.throwIfAborted();
     const left = old.filter(isRunning);
     const titles = await Promise.all(left.map(({ pid }) => titleOf(pid)));
-    const taking = titles.filter((title) => title !== '' && !title.endsWith('is shutting down')).length;
+    const taking = titles.filter(isServing).length;
     if (left.length === 0 || (taking === 0 && waited() > reach.drainMs)) return;
     if (taking > 0 && waited() > reach.timeoutMs)
       throw new Error(
@@ -48,6 +47,10 @@ export async function readMaster({ pidFile }: NginxReach): Promise<number> {
   if (!(await titleOf(pid)).startsWith('nginx: master process'))
     throw new Error(`${pidFile} holds ${JSON.stringify(text.trim())}, which is no master process of nginx`);
   return pid;
+}
+
+function isServing(title: string): boolean {
+  return title.startsWith('nginx: worker process') && !title.endsWith('is shutting down');
 }
 
 /** What a process calls itself: `nginx: worker process is shutting down`; nothing when it is gone. */
