@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import type { Instance } from '../../domain/live.ts';
+import { originsOf } from './origins.ts';
 import type { Switched } from './proxy/control-plane.ts';
 import { readToken } from './proxy/control-token.ts';
 import { type ProxyState, receiving } from './proxy/proxy-state.ts';
@@ -25,7 +25,7 @@ export function createProxyTraffic(options: ProxyTrafficOptions): TrafficControl
       await putState(options, { maintenance: { reason, retryAfterSeconds }, releases }, signal);
     },
     async resume(_service, { release, instances, signal }) {
-      const share = { weight: 100, backends: backendsOf(release, instances) };
+      const share = { weight: 100, backends: originsOf(release, instances) };
       await putState(options, { maintenance: null, releases: { [release]: share } }, signal);
     },
   };
@@ -36,14 +36,6 @@ function trafficState(state: ProxyState): TrafficState {
   const total = weights.reduce((sum, { weight }) => sum + weight, 0);
   const percent = weights.map(({ release, weight }) => [release, total === 0 ? 0 : (weight / total) * 100]);
   return { maintenance: receiving(state).length === 0, weights: Object.fromEntries(percent) };
-}
-
-function backendsOf(release: string, instances: readonly Instance[]): string[] {
-  const urls = instances.filter(({ running }) => running).map(({ url }) => url);
-  const backends = urls.filter((url) => url !== null).map((url) => new URL(url).origin);
-  if (backends.length === 0)
-    throw new Error(`no running instance of ${release} has an address to send traffic to`);
-  return backends;
 }
 
 function getState(options: ProxyTrafficOptions, signal: AbortSignal): Promise<ProxyState> {

@@ -1,13 +1,22 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createRollbackClient, type RollbackClient } from '../../client/rollback-client.ts';
+import type { RollbackClient } from '../../client/rollback-client.ts';
 import type { Outcome } from '../../domain/deployment.ts';
 import { type RollbackStatistics, statisticsText } from '../../domain/rollback-statistics.ts';
-import { timelineLine } from '../../domain/timeline.ts';
 import { findServerProgram } from '../../worker/temporal-server.ts';
+import {
+  good,
+  type Place,
+  play,
+  playGood,
+  type Stage,
+  startOrchestrator,
+  until,
+  untilInterrupted,
+} from './play.ts';
 import { type Program, startProgram } from './program.ts';
-import { prepareWorkspace, type Workspace } from './workspace.ts';
+import { prepareWorkspace } from './workspace.ts';
 
 const requestsPerSecond = 80;
 const maxSeconds = 900;
@@ -24,51 +33,27 @@ async function demo(): Promise<void> {
   const workspace = await prepareWorkspace(join(folder, 'shop'));
   const programs: Program[] = [];
   try {
-    const { client, place } = await startOrchestrator(workspace, programs);
+    const { client, place, program } = await startOrchestrator(workspace, folder);
+    programs.push(program);
     say(`  ready after ${seconds(started)} s\n`);
-    const stage = { workspace, client, programs };
-    await firstRelease(stage);
+    const stage = { workspace, client, say };
+    await firstRelease(stage, programs);
     const outcomes = [await scenario1(stage), await scenario2(stage), await systemic(stage)];
     await closing(client, place);
     say(`\nThe demo took ${seconds(started)} s.`);
     if (check) verify(outcomes);
-    else await untilInterrupted();
+    else {
+      say('\nEverything stays up until Ctrl-C.');
+      await untilInterrupted();
+    }
   } finally {
     for (const program of programs.reverse()) await program.stop();
     await workspace.close();
   }
 }
 
-interface Stage {
-  readonly workspace: Workspace;
-  readonly client: RollbackClient;
-  readonly programs: Program[];
-}
-
-interface Place {
-  readonly url: string;
-  readonly temporalUi: string;
-  readonly metrics: string;
-}
-
-async function startOrchestrator(
-  workspace: Workspace,
-  programs: Program[],
-): Promise<{ client: RollbackClient; place: Place }> {
-  const data = join(folder, 'data');
-  await import('node:fs/promises').then(({ rm }) => rm(data, { recursive: true, force: true }));
-  const args = ['bin/orchestrator.js', 'up', '--config', workspace.configFile, '--data', data];
-  programs.push(startProgram('orchestrator', args, join(folder, 'orchestrator.log')));
-  const place = await until(
-    'the orchestrator',
-    async () => JSON.parse(await readFile(join(data, 'api.json'), 'utf8')) as Place,
-  );
-  const token = (await readFile(join(data, 'api-token'), 'utf8')).trim();
-  return { client: createRollbackClient({ url: place.url, token }), place };
-}
-
 /** v2.4.0 serves real traffic long enough to be the last known good release. */
-async function firstRelease({ workspace, client, programs }: Stage): Promise<void> {
+async function firstRelease({ workspace, client }: Stage, programs: Program[]): Promise<void> {
   say('A good release first: v2.4.0 serves traffic');
   await workspace.deploy('v2.4.0');
   const load = [
@@ -92,9 +77,7 @@ async function scenario1(stage: Stage): Promise<Outcome> {
 
 async function scenario2(stage: Stage): Promise<Outcome> {
   say('\n(v3.0.5 is deployed and becomes the last known good release)');
-  await stage.workspace.deploy('v3.0.5');
-  await stage.client.reportDeployment({ ...product, release: 'v3.0.5', deployment: 'deploy-v3.0.5' });
-  await good(stage.client, 'deploy-v3.0.5');
+  await playGood(stage, 'v3.0.5');
   say('\n### Scenario 2: Memory Leak\n\nTimeline:');
   return play(stage, 'v3.1.0');
 }
@@ -115,40 +98,6 @@ async function systemic(stage: Stage): Promise<Outcome> {
   return playing;
 }
 
-/** Deploys a release and prints its timeline as it happens, until its monitor has ended and its report is written. */
-async function play(
-  { workspace, client }: Stage,
-  release: string,
-  meanwhile?: () => Promise<void>,
-): Promise<Outcome> {
-  const deployment = `deploy-${release}`;
-  await workspace.deploy(release);
-  await client.reportDeployment({ ...product, release, deployment });
-  await meanwhile?.();
-  const shown = new Set<string>();
-  return until(`the end of ${release}`, async () => {
-    const found = await client.deployment({ ...product, deployment });
-    for (const entry of found.timeline) {
-      const line = timelineLine(entry);
-      if (!shown.has(line)) say(line);
-      shown.add(line);
-    }
-    const written = found.timeline.some((entry) => entry.text.startsWith('Issue created'));
-    const ended = found.timeline.some(
-      (entry) => entry.kind === 'outcome' && entry.text.startsWith(`${release}:`),
-    );
-    if (!written || !ended || found.deployment.outcome === null) throw new Error('still going on');
-    return found.deployment.outcome as Outcome;
-  });
-}
-
-async function good(client: RollbackClient, deployment: string): Promise<void> {
-  await until(`${deployment} to be good`, async () => {
-    const found = await client.deployment({ ...product, deployment });
-    if (found.deployment.goodMs < 9_000) throw new Error('not good yet');
-  });
-}
-
 async function closing(client: RollbackClient, place: Place): Promise<void> {
   const statistics = await client.statistics(30);
   say(`\n${statisticsText(statistics as RollbackStatistics)}\n`);
@@ -166,27 +115,6 @@ function verify(outcomes: readonly Outcome[]): void {
   say(`outcomes: ${outcomes.join(', ')}; expected: ${expected.join(', ')}`);
   say(`${expected.length - failed.length} passed, ${failed.length} failed`);
   if (failed.length > 0) process.exitCode = 1;
-}
-
-/** Asks again, four times a second, until it does not throw; gives up after two minutes. */
-async function until<Result>(what: string, ask: () => Promise<Result>): Promise<Result> {
-  const end = Date.now() + 120_000;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (Date.now() > end)
-        throw new Error(`waited two minutes for ${what}; logs are in ${folder}`, { cause: error });
-      await sleep(250);
-    }
-  }
-}
-
-async function untilInterrupted(): Promise<void> {
-  say('\nEverything stays up until Ctrl-C.');
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  });
 }
 
 function seconds(sinceMs: number): number {

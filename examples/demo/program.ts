@@ -16,8 +16,19 @@ export function startProgram(
   logFile: string,
   env: NodeJS.ProcessEnv = {},
 ): Program {
+  const argv = [process.execPath, '--disable-warning=ExperimentalWarning', ...args];
+  return startCommand(name, argv, logFile, env);
+}
+
+/** The same for a program that is not Node's. */
+export function startCommand(
+  name: string,
+  [command = '', ...args]: readonly string[],
+  logFile: string,
+  env: NodeJS.ProcessEnv = {},
+): Program {
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+  const child = spawn(command, args, {
     cwd: checkout,
     env: { ...process.env, ...env },
     stdio: ['ignore', log, log],

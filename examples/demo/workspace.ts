@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createLocalProcessTarget } from '../../adapters/deploy-target/local-process.ts';
 import { createHttpProbe } from '../../adapters/health/http-probe.ts';
 import { createProxyTraffic } from '../../adapters/traffic/proxy.ts';
+import type { TrafficControl } from '../../adapters/traffic/traffic-control.ts';
 import { freePort } from '../../worker/free-port.ts';
 import {
   createShopHistory,
@@ -11,7 +12,7 @@ import {
   shopMemoryLimitMb,
   shopReleases,
 } from '../shop/history.ts';
-import { type Program, startProgram } from './program.ts';
+import { startProgram } from './program.ts';
 
 const instances = 2;
 
@@ -28,7 +29,38 @@ export interface Workspace {
   close(): Promise<void>;
 }
 
-export async function prepareWorkspace(folder: string): Promise<Workspace> {
+/** What stands before the shop. */
+export interface Front {
+  readonly url: string;
+  readonly traffic: TrafficControl;
+  /** Its part of the configuration, as JSON. */
+  readonly settings: unknown;
+  stop(): Promise<void>;
+}
+
+/** Ports and parts that another example chooses itself. */
+export interface WorkspaceParts {
+  readonly paymentsPort?: number;
+  readonly basePort?: number;
+  startFront(folder: string): Promise<Front>;
+  configuration(place: Place): string | Promise<string>;
+}
+
+export interface Place {
+  readonly root: string;
+  readonly basePort: number;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly traffic: unknown;
+  readonly repository: string;
+}
+
+const demoParts: WorkspaceParts = { startFront: startProxy, configuration };
+
+export async function prepareWorkspace(
+  folder: string,
+  parts: WorkspaceParts = demoParts,
+): Promise<Workspace> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const repository = join(folder, 'shop.git');
@@ -37,47 +69,28 @@ export async function prepareWorkspace(folder: string): Promise<Workspace> {
   for (const release of shopReleases) {
     await exportRelease({ repository, release, folder: join(root, 'web', 'releases', release) });
   }
-  const [port, controlPort, paymentsPort, basePort] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freeRun(instances),
-  ];
-  const tokenFile = join(folder, 'proxy-token');
+  const { paymentsPort = await freePort(), basePort = await freeRun(instances) } = parts;
   // A small pool, so that half of the demo's traffic, one instance's share, is enough to exhaust it.
   const env = { PAYMENTS_URL: `http://127.0.0.1:${paymentsPort}`, DATABASE_CONNECTIONS: '4' };
   const command = [...shopCommand];
-  const programs: Program[] = [
-    startProgram('payments', ['examples/shop/payments.js'], join(folder, 'payments.log'), {
-      PORT: String(paymentsPort),
-    }),
-    startProgram(
-      'proxy',
-      [
-        'adapters/traffic/proxy/proxy-main.ts',
-        ...['--port', String(port), '--control-port', String(controlPort)],
-        ...['--state-file', join(folder, 'proxy-state.json'), '--token-file', tokenFile],
-      ],
-      join(folder, 'proxy.log'),
-    ),
-  ];
-  const controlUrl = `http://127.0.0.1:${controlPort}`;
-  await untilAnswers(`${controlUrl}/healthz`);
+  const port = String(paymentsPort);
+  const payments = startProgram('payments', ['examples/shop/payments.js'], join(folder, 'payments.log'), {
+    PORT: port,
+  });
+  const front = await parts.startFront(folder);
   await untilAnswers(`http://127.0.0.1:${paymentsPort}/healthz`);
   const configFile = join(folder, 'rollback-config.yml');
-  await writeFile(
-    configFile,
-    configuration({ root, basePort, command, env, controlUrl, tokenFile, repository }),
-  );
+  const place = { root, basePort, command, env, traffic: front.settings, repository };
+  await writeFile(configFile, await parts.configuration(place));
   const target = createLocalProcessTarget({ root, services: { web: { command, instances, basePort, env } } });
-  const traffic = createProxyTraffic({ controlUrl, tokenFile });
+  const { traffic, url } = front;
   const probe = createHttpProbe({ path: '/healthz' });
   let deployments = 0;
 
   return {
     folder,
     configFile,
-    url: `http://127.0.0.1:${port}`,
+    url,
     async deploy(release) {
       deployments += 1;
       const signal = AbortSignal.timeout(30_000);
@@ -103,21 +116,36 @@ export async function prepareWorkspace(folder: string): Promise<Workspace> {
     },
     async close() {
       for (let i = 0; i < instances; i += 1) await endInstance(join(root, 'web', 'run', `${i}.json`));
-      for (const program of programs.reverse()) await program.stop();
+      await front.stop();
+      await payments.stop();
     },
   };
 }
 
+async function startProxy(folder: string): Promise<Front> {
+  const [port, controlPort] = [await freePort(), await freePort()];
+  const tokenFile = join(folder, 'proxy-token');
+  const program = startProgram(
+    'proxy',
+    [
+      'adapters/traffic/proxy/proxy-main.ts',
+      ...['--port', String(port), '--control-port', String(controlPort)],
+      ...['--state-file', join(folder, 'proxy-state.json'), '--token-file', tokenFile],
+    ],
+    join(folder, 'proxy.log'),
+  );
+  const controlUrl = `http://127.0.0.1:${controlPort}`;
+  await untilAnswers(`${controlUrl}/healthz`);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    traffic: createProxyTraffic({ controlUrl, tokenFile }),
+    settings: { kind: 'proxy', control_url: controlUrl, token_file: tokenFile },
+    stop: () => program.stop(),
+  };
+}
+
 /** The specification's policy with minutes shortened to seconds, so that a day's story fits into a demo. */
-function configuration(place: {
-  root: string;
-  basePort: number;
-  command: readonly string[];
-  env: Record<string, string>;
-  controlUrl: string;
-  tokenFile: string;
-  repository: string;
-}): string {
+function configuration(place: Place): string {
   const quoted = (value: unknown) => JSON.stringify(value);
   return `# The specification's policy in the demo's time: a check each second instead of each minute.
 rollback_policy:
@@ -159,7 +187,7 @@ products:
           env: ${quoted(place.env)}
         metrics: { kind: scrape, memory_limit_mb: ${shopMemoryLimitMb} }
         health: { path: /healthz }
-        traffic: { kind: proxy, control_url: ${quoted(place.controlUrl)}, token_file: ${quoted(place.tokenFile)} }
+        traffic: ${quoted(place.traffic)}
         logs: { kind: files, paths: [${quoted(join(place.root, '{service}', 'log', '*.log'))}] }
         changes: { kind: git, repository: ${quoted(place.repository)} }
 support_engineer: Support Engineer
@@ -177,7 +205,7 @@ async function freeRun(count: number): Promise<number> {
   }
 }
 
-async function untilAnswers(url: string): Promise<void> {
+export async function untilAnswers(url: string): Promise<void> {
   const end = Date.now() + 15_000;
   for (;;) {
     const ok = await fetch(url).then(

@@ -10,6 +10,8 @@ export interface LoadOptions {
   readonly seed: number;
   /** 1 to 3,600; the load ends by itself then. */
   readonly maxSeconds: number;
+  /** False: a connection for each request, as of visitors who come once. Default true. */
+  readonly keepConnections?: boolean;
 }
 
 export interface LoadCounts {
@@ -52,6 +54,7 @@ export function startLoad(options: LoadOptions): Load {
   const origin = checkedOrigin(options);
   const agent = new Agent({
     connections: maxInFlight,
+    pipelining: options.keepConnections === false ? 0 : 1,
     connectTimeout: silenceMs,
     headersTimeout: silenceMs,
     bodyTimeout: silenceMs,

@@ -82,6 +82,27 @@ describe('the catalog', () => {
     expect(full.services[0]?.changes).not.toBeNull();
   });
 
+  it.each([
+    ['haproxy', 'sockets: [./h.sock], backend: api, map: /m', /HAProxy at \/nowhere\/h.sock is not there/],
+    [
+      'haproxy',
+      'sockets: ["127.0.0.1:1"], backend: api, map: /m',
+      /HAProxy at 127.0.0.1:1 refuses connections/,
+    ],
+    ['haproxy', 'sockets: [a, b], backend: api, map: /m, map_file: m', /files of one HAProxy/],
+    [
+      'nginx',
+      `file: f, upstream: api, state_url: "\${STATE}"`,
+      /nginx at http:\/\/127.0.0.1:1\/api: .*ECONNREFUSED/,
+    ],
+    ['nginx', `file: f, upstream: my-api, state_url: "\${STATE}"`, /upstream is "my-api"/],
+    ['aws-alb', 'rule: shop, target_groups: [t]', /rule is "shop"/],
+  ])('chooses the traffic control by its kind: %s with %s', async (kind, keys, words) => {
+    const source = aProduct('', `traffic: { kind: ${kind}, ${keys} }`);
+    const { services } = await setupOf({ source, env: { STATE: 'http://127.0.0.1:1/api' } });
+    await expect(services[0]?.traffic?.state('api', signal)).rejects.toThrow(words);
+  });
+
   it('chooses the target by its kind, paths relative to the file and variables put in', async () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, 'apps/api/releases/v1'), { recursive: true });

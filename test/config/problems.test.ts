@@ -150,7 +150,7 @@ const problems: readonly [string, string, ...string[]][] = [
   [
     'a missing kind',
     service('traffic: { control_url: "http://a" }'),
-    'c.yml:7:9: products.shop.services.api.traffic.kind: found nothing; allowed: proxy, kubernetes-service, kubernetes-gateway',
+    'c.yml:7:9: products.shop.services.api.traffic.kind: found nothing; allowed: proxy, haproxy, nginx, aws-alb, kubernetes-service, kubernetes-gateway',
   ],
   [
     'a text where a kind belongs',

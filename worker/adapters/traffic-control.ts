@@ -1,10 +1,16 @@
+import { createAwsAlbTraffic } from '../../adapters/traffic/aws-alb.ts';
+import { createHaproxyTraffic } from '../../adapters/traffic/haproxy.ts';
 import { createKubernetesGatewayTraffic } from '../../adapters/traffic/kubernetes-gateway.ts';
 import { createKubernetesServiceTraffic } from '../../adapters/traffic/kubernetes-service.ts';
+import { createNginxTraffic } from '../../adapters/traffic/nginx.ts';
 import { createProxyTraffic } from '../../adapters/traffic/proxy.ts';
 import type { TrafficControl } from '../../adapters/traffic/traffic-control.ts';
 import type { TrafficSettings } from '../../config/schema/traffic-controls.ts';
 import { clusterOf } from './cluster.ts';
-import { ms, text, type Written } from './written.ts';
+import { ms, text, texts, type Written } from './written.ts';
+
+type HaproxySettings = Extract<TrafficSettings, { readonly kind: 'haproxy' }>;
+type NginxSettings = Extract<TrafficSettings, { readonly kind: 'nginx' }>;
 
 export function trafficOf(settings: TrafficSettings, written: Written): TrafficControl {
   switch (settings.kind) {
@@ -13,12 +19,24 @@ export function trafficOf(settings: TrafficSettings, written: Written): TrafficC
         controlUrl: written.text(settings.control_url),
         tokenFile: written.path(settings.token_file),
       });
+    case 'haproxy':
+      return haproxyOf(settings, written);
+    case 'nginx':
+      return nginxOf(settings, written);
+    case 'aws-alb':
+      return createAwsAlbTraffic({
+        rule: written.text(settings.rule),
+        targetGroups: settings.target_groups.map(written.text),
+        url: text(settings.url, written),
+        inForceWithinMs: ms(settings.in_force_within_seconds),
+        timeoutMs: ms(settings.timeout_seconds),
+      });
     case 'kubernetes-service':
       return createKubernetesServiceTraffic({
         ...clusterOf(settings, written),
         namespace: written.text(settings.namespace),
         service: written.text(settings.service),
-        maintenance: labelsOf(settings.maintenance, written),
+        maintenance: settings.maintenance === undefined ? undefined : texts(settings.maintenance, written),
         releaseLabel: text(settings.release_label, written),
         inForceWithinMs: ms(settings.in_force_within_seconds),
         timeoutMs: ms(settings.timeout_seconds),
@@ -35,7 +53,32 @@ export function trafficOf(settings: TrafficSettings, written: Written): TrafficC
   }
 }
 
-function labelsOf(labels: Readonly<Record<string, string>> | undefined, written: Written) {
-  if (labels === undefined) return undefined;
-  return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, written.text(value)]));
+function haproxyOf(settings: HaproxySettings, written: Written): TrafficControl {
+  const { map_file: mapFile, server_state_file: stateFile } = settings;
+  return createHaproxyTraffic({
+    sockets: settings.sockets.map(written.text).map((at) => (at.includes('/') ? written.path(at) : at)),
+    backend: written.text(settings.backend),
+    map: written.text(settings.map),
+    files: {
+      mapFile: mapFile === undefined ? undefined : written.path(mapFile),
+      serverStateFile: stateFile === undefined ? undefined : written.path(stateFile),
+    },
+    drainMs: ms(settings.drain_seconds),
+    upWithinMs: ms(settings.up_within_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
+}
+
+function nginxOf(settings: NginxSettings, written: Written): TrafficControl {
+  return createNginxTraffic({
+    file: written.path(settings.file),
+    upstream: written.text(settings.upstream),
+    stateUrl: written.text(settings.state_url),
+    pidFile: settings.pid_file === undefined ? undefined : written.path(settings.pid_file),
+    cwd: written.path('.'),
+    testCommand: settings.test_command?.map(written.text),
+    reloadCommand: settings.reload_command?.map(written.text),
+    drainMs: ms(settings.drain_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
 }

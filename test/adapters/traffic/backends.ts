@@ -16,6 +16,20 @@ export async function aBackend(
   return { id: `${release}/${port}`, release, running: true, url: `http://127.0.0.1:${port}` };
 }
 
+/** An instance that takes a moment for each answer, and that ends with every connection to it. */
+export async function aStoppableBackend(release: string) {
+  const server = createServer((incoming, response) => {
+    incoming.resume().once('end', () => setTimeout(() => response.end(release), 10));
+  });
+  const port = await listenOn(server);
+  const instance: Instance = { id: `${release}/0`, release, running: true, url: `http://127.0.0.1:${port}` };
+  const stop = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { instance, stop };
+}
+
 /** Listens on a free port until the test has ended. */
 export async function listenOn(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');

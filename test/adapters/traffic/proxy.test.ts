@@ -11,6 +11,7 @@ import type { ProxyState } from '../../../adapters/traffic/proxy/proxy-state.ts'
 import { createProxyTraffic } from '../../../adapters/traffic/proxy.ts';
 import { afterwards, cleanUp, eventually, freePorts, kill, temporaryFolder } from '../temporary.ts';
 import { aBackend, aProxyProcess, proxyFiles } from './backends.ts';
+import { startLoad } from './load.ts';
 import { describeTrafficControl } from './traffic-control.contract.ts';
 
 describeTrafficControl('proxy', async () => {
@@ -337,8 +338,8 @@ describe('proxy data plane', { timeout: 60_000 }, () => {
       const response = await fetch(url, { method: 'POST', body: 'x' });
       expect(await response.text()).toBe(expected);
     }
-    const { lost, answered } = await load.stop();
-    expect(lost).toEqual([]);
+    const { lost, maintenance: turnedAway, answered } = await load.stop();
+    expect({ lost, turnedAway }).toEqual({ lost: [], turnedAway: 0 });
     expect(answered).toBeGreaterThan(1_000);
   });
 
@@ -365,7 +366,7 @@ describe('proxy data plane', { timeout: 60_000 }, () => {
       current = next;
       await sleep(50);
     }
-    expect((await load.stop()).lost).toEqual([]);
+    expect(await load.stop()).toMatchObject({ lost: [], maintenance: 0 });
   });
 
   it('streams bodies of 50 MB both ways in bounded memory', async () => {
@@ -677,36 +678,6 @@ describe('proxy data plane', { timeout: 60_000 }, () => {
     expect(await exited).toEqual([0, null]);
   });
 });
-
-/** Concurrent clients which each send one request after the other, and count every one that is not answered 200. */
-function startLoad(url: string, clients: number) {
-  const dispatcher = new Agent({ connections: clients });
-  const lost: string[] = [];
-  let answered = 0;
-  let running = true;
-  const client = async (index: number) => {
-    while (running) {
-      const message = index % 2 === 0 ? ({ method: 'POST', body: 'x'.repeat(10_000) } as const) : {};
-      try {
-        const response = await request(url, { ...message, dispatcher });
-        await response.body.dump();
-        if (response.statusCode !== 200) lost.push(`status ${response.statusCode}`);
-      } catch (error) {
-        lost.push(String(error));
-      }
-      answered += 1;
-    }
-  };
-  const done = Promise.all(Array.from({ length: clients }, (_, index) => client(index)));
-  const stop = async () => {
-    running = false;
-    await done;
-    await dispatcher.destroy();
-    return { lost, answered };
-  };
-  afterwards(stop);
-  return { stop };
-}
 
 async function echoedBytes(url: string, megabytes: number): Promise<number> {
   const chunks = function* () {
