@@ -23,6 +23,7 @@ export async function healthOf(
     const live = await reach.target.live(service, signal);
     const stranger = unexpectedRelease(live, [to, ...besides(move)]);
     if (stranger !== null) return `${service}: ${stranger}`;
+    if (live.rollingOut === true) return `${service}: is still being rolled out`;
     const probes = await probesOf(reach, ofMove(live, move), signal);
     const sick = probes.filter((entry) => !entry.healthy);
     return sick.length === 0

@@ -1,7 +1,7 @@
 import type { Cursor, MeasureRequest } from '../adapters/metrics/metrics-source.ts';
 import type { ServiceRelease } from '../domain/deployment.ts';
 import type { ProductKey } from '../domain/identity.ts';
-import { type LiveService, unexpectedRelease } from '../domain/live.ts';
+import { type LiveService, underWatch, unexpectedRelease } from '../domain/live.ts';
 import type { Probe } from '../domain/sample.ts';
 import type { ServiceObservation } from '../domain/watch.ts';
 import type { ServiceSetup } from './dependencies.ts';
@@ -19,7 +19,13 @@ const patienceMs = 10_000;
 /** One look at a service: what is live, how it feels, what it counted. Whatever does not answer makes the look blind. */
 export async function lookAt(
   reach: ServiceSetup,
-  from: { readonly key: ProductKey; readonly cursor: unknown; readonly signal: AbortSignal },
+  from: {
+    readonly key: ProductKey;
+    /** The release under watch. */
+    readonly release: string;
+    readonly cursor: unknown;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Look> {
   const { service } = reach;
   const signal = AbortSignal.any([from.signal, AbortSignal.timeout(2 * patienceMs)]);
@@ -27,8 +33,13 @@ export async function lookAt(
     const live = await within(patienceMs, service, () => reach.target.live(service, signal));
     const { product, environment } = from.key;
     const cursor = (from.cursor ?? null) as Cursor | null;
-    const request = { product, environment, service, instances: live.instances, cursor, signal };
-    const [probes, measured] = await Promise.all([probesOf(reach, live, signal), measure(reach, request)]);
+    const watched = underWatch(live, from.release);
+    const request = { product, environment, service, instances: watched.instances, cursor, signal };
+    const onlyStarts = live.instances.length > 0 && watched.instances.length === 0;
+    const [probes, measured] = await Promise.all([
+      onlyStarts ? [] : probesOf(reach, watched, signal),
+      measure(reach, request),
+    ]);
     return { observation: { service, probes, measured }, live };
   } catch (error) {
     from.signal.throwIfAborted();
@@ -52,10 +63,10 @@ const nothingRuns: Probe = { instance: 'none', healthy: false, detail: 'no insta
 
 export async function probesOf(
   { probe }: ServiceSetup,
-  { instances }: LiveService,
+  { instances, idle }: LiveService,
   signal: AbortSignal,
 ): Promise<readonly Probe[]> {
-  if (instances.length === 0) return [nothingRuns];
+  if (instances.length === 0) return idle === true ? [] : [nothingRuns];
   return within(patienceMs, 'the health probe', () => probe.probe(instances, signal));
 }
 

@@ -54,9 +54,9 @@ export function createVerifyActivities({ store, catalog, clock }: Dependencies) 
   async function look(input: VerifyInput, setup: ProductSetup, state: WatchState): Promise<Look[]> {
     const signal = Context.current().cancellationSignal;
     return Promise.all(
-      input.moves.map(({ service }) => {
+      input.moves.map(({ service, to: release }) => {
         const { cursor = null } = state.services.find((entry) => entry.service === service) ?? {};
-        return lookAt(serviceSetup(setup, service), { key: input.key, cursor, signal });
+        return lookAt(serviceSetup(setup, service), { key: input.key, release, cursor, signal });
       }),
     );
   }

@@ -237,10 +237,10 @@ async function takeSample(
   plan: Extract<AttemptPlan, { kind: 'measure' }>,
 ): Promise<Taken> {
   const signal = Context.current().cancellationSignal;
-  const looking = input.services.map(({ service }) => {
+  const looking = input.services.map(({ service, release }) => {
     const watch = known.state.services.find((entry) => entry.service === service);
     const cursor = plan.gap ? null : (watch?.cursor ?? null);
-    return lookAt(serviceSetup(setup, service), { key: input.key, cursor, signal });
+    return lookAt(serviceSetup(setup, service), { key: input.key, release, cursor, signal });
   });
   const readiness = plan.regular ? lookAtWayBack(dependencies, input, setup, known.state) : null;
   const looks = await Promise.all(looking);

@@ -1,8 +1,13 @@
 import type { Instance } from '../../../domain/live.ts';
 import { type ContainerStatus, conditionOf, type Pod, type Workload } from './objects.ts';
-import { isReady } from './workload.ts';
+import { isReady, type WorkloadRef } from './workload.ts';
 
-export function instanceOf(pod: Pod, release: string | null, port: number | undefined): Instance {
+/** @param rollsOut whether the platform is still at replacing pods: one that is not ready then may only be starting */
+export function instanceOf(
+  pod: Pod,
+  release: string | null,
+  { port, rollsOut }: { readonly port?: number | undefined; readonly rollsOut: boolean },
+): Instance {
   const { podIP } = pod.status ?? {};
   const running = isReady(pod);
   const trouble = running ? null : (troubleOf(pod)?.words ?? null);
@@ -12,6 +17,7 @@ export function instanceOf(pod: Pod, release: string | null, port: number | unde
     running,
     url: podIP && port !== undefined ? `http://${hostOf(podIP)}:${port}` : null,
     ...(trouble !== null && { trouble }),
+    ...(rollsOut && !running && trouble === null && { starting: true }),
   };
 }
 
@@ -69,6 +75,21 @@ function endOf({
 
 export function said(reason: string, message: string | undefined): string {
   return message === undefined || message === '' ? reason : `${reason}: ${message.slice(0, 500)}`;
+}
+
+/** Whether the platform is still replacing pods, and has not given up. */
+export function isRollingOut({ kind }: WorkloadRef, { metadata, spec, status }: Workload): boolean {
+  if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0)) return true;
+  switch (kind) {
+    case 'Deployment': {
+      const progressing = conditionOf(status?.conditions, 'Progressing');
+      return progressing?.status === 'True' && progressing.reason !== 'NewReplicaSetAvailable';
+    }
+    case 'StatefulSet':
+      return (status?.updatedReplicas ?? 0) < (spec.replicas ?? 1);
+    case 'DaemonSet':
+      return (status?.updatedNumberScheduled ?? 0) < (status?.desiredNumberScheduled ?? 0);
+  }
 }
 
 /** Why the platform itself gets no further with the configured release; `null`: it says nothing of the kind. */

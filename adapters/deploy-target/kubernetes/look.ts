@@ -1,7 +1,7 @@
 import type { Instance, LiveService } from '../../../domain/live.ts';
 import type { KubernetesApi } from '../../kubernetes/api.ts';
 import { failedCreate, newestWarning } from './events.ts';
-import { instanceOf, stuckWords, troubleOf } from './instances.ts';
+import { instanceOf, isRollingOut, stuckWords, troubleOf } from './instances.ts';
 import type { Pod, Workload } from './objects.ts';
 import { recipeOf } from './recipe.ts';
 import { type ReleaseNaming, releaseOf } from './release-name.ts';
@@ -33,10 +33,21 @@ export async function lookAtWorkload(
   const pods = all.filter((pod) => !isEnding(pod));
   const configured = releaseOf(workload.spec.template, options);
   const reasons = await reasonsOf(api, ref, pods, signal);
-  const instances = pods.map((pod) => {
-    const instance = instanceOf(pod, releaseOfPod(pod, revisions, options), options.port);
+  const rollsOut = isRollingOut(ref, workload);
+  const instances = pods.map((pod): Instance => {
+    const { port } = options;
+    const { starting, ...instance } = instanceOf(pod, releaseOfPod(pod, revisions, options), {
+      port,
+      rollsOut,
+    });
     const trouble = reasons.get(pod);
-    return trouble === undefined ? instance : { ...instance, trouble };
+    // Every pod that takes a while to start is called unhealthy meanwhile.
+    const mayStart = starting && (trouble === undefined || trouble.startsWith('Unhealthy'));
+    return {
+      ...instance,
+      ...(trouble !== undefined && { trouble }),
+      ...(mayStart === true && { starting }),
+    };
   });
   const stuck = instances.some(({ release }) => release === configured)
     ? null
@@ -45,6 +56,8 @@ export async function lookAtWorkload(
     configured,
     instances: stuck === null ? instances : [...instances, notRunning(ref, configured, stuck)],
     recipe: recipeOf(ref, workload.spec.template),
+    ...(rollsOut && { rollingOut: true }),
+    ...(workload.spec.replicas === 0 && { idle: true }),
   };
 }
 

@@ -104,6 +104,8 @@ export interface Workload {
     readonly availableReplicas?: number;
     readonly numberAvailable?: number;
     readonly desiredNumberScheduled?: number;
+    readonly updatedReplicas?: number;
+    readonly updatedNumberScheduled?: number;
     readonly conditions?: readonly Condition[];
   };
 }

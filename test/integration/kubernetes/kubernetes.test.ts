@@ -315,6 +315,31 @@ describe('what is live', { timeout: 60_000 }, () => {
     },
   );
 
+  it('calls a pod starting while the platform is at it, and sick when the rollout was over', async () => {
+    const place = await aPlace();
+    await place.deploy(aTemplate('v1'));
+    expect(await place.live()).not.toHaveProperty('rollingOut');
+    await place.apply(aTemplate('v2', scripted(notReady)));
+    const starting = await eventually(async () => {
+      const live = await place.live();
+      return live.instances.some(({ release }) => release === 'v2') ? live : null;
+    });
+    expect(starting.rollingOut).toBe(true);
+    expect(starting.instances.find(({ release }) => release === 'v2')).toMatchObject({
+      running: false,
+      starting: true,
+    });
+    await place.apply(aTemplate('v1'));
+    await rolledOut(cluster, place.path);
+    expect((await place.live()).instances.every(({ starting: at }) => at === undefined)).toBe(true);
+  });
+
+  it('is idle, and not sick, where it is scaled to zero', async () => {
+    const place = await aPlace();
+    await place.apply(aTemplate('v1'), { replicas: 0 });
+    expect(await place.live()).toMatchObject({ configured: 'v1', instances: [], idle: true });
+  });
+
   it('quotes the scheduler where no node fits', async () => {
     const place = await aPlace();
     await place.deploy(aTemplate('v1'));

@@ -87,7 +87,7 @@ async function aService(selector: Json, options: Partial<KubernetesServiceOption
 describeTrafficControl(
   'kubernetes-service',
   () => aService({ app: 'web', [version]: 'v0' }, { maintenance: { app: 'maintenance' } }),
-  { fixedPage: true },
+  { fixedPage: true, standInNetwork: true },
 );
 
 async function aRoute(weights: readonly number[] = [1, 0, 0]) {
@@ -115,7 +115,11 @@ async function aRoute(weights: readonly number[] = [1, 0, 0]) {
   };
 }
 
-describeTrafficControl('kubernetes-gateway', () => aRoute(), { fixedPage: true, withoutReleases: true });
+describeTrafficControl('kubernetes-gateway', () => aRoute(), {
+  fixedPage: true,
+  withoutReleases: true,
+  standInNetwork: true,
+});
 
 const stop = { reason: 'going back to v0', retryAfterSeconds: 30, signal };
 const resumeTo = async (release: string) => ({ release, instances: [await aBackend(release)], signal });
