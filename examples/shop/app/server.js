@@ -15,7 +15,7 @@ const metrics = createMetrics();
 const database = openDatabase({ connections: Number(DATABASE_CONNECTIONS) });
 const routes = createRoutes({ database, payments: createPayments(PAYMENTS_URL) });
 
-const server = createServer(handle).listen(Number(PORT), '127.0.0.1', () => {
+const server = createServer(handle).listen(Number(PORT), process.env.HOST ?? '127.0.0.1', () => {
   log('info', `shop ${RELEASE} listens on port ${PORT}`, { pid: process.pid });
 });
 

@@ -103,7 +103,12 @@ function begin(path: string, container: Json): RunningPod {
 
 function run(pod: RunningPod): void {
   const [program = '', ...args] = [...pod.container.command, ...(pod.container.args ?? [])];
-  const env = Object.fromEntries((pod.container.env ?? []).map(({ name, value }: Json) => [name, value]));
+  const env = Object.fromEntries(
+    (pod.container.env ?? []).map(({ name, value, valueFrom }: Json) => [
+      name,
+      valueFrom?.fieldRef?.fieldPath === 'status.podIP' ? pod.ip : value,
+    ]),
+  );
   const child = spawn(program, args, { env: { PATH: process.env.PATH, POD_IP: pod.ip, ...env } });
   let words = '';
   child.stderr.on('data', (piece) => {
