@@ -6,6 +6,7 @@ import {
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { readRollbackPlan } from '../../activities/rollback-plan.ts';
+import { recordedRecipes } from '../../activities/way-back.ts';
 import { within } from '../../activities/within.ts';
 import type { Deployment } from '../../domain/deployment.ts';
 import { monitorWorkflowId, type ProductKey, rollbackWorkflowId } from '../../domain/identity.ts';
@@ -118,9 +119,11 @@ export function createRollbackOperations(
       const services = await Promise.all(
         plan.services.map(async ({ service, release, candidates, rejected }) => {
           const { target } = knownService(setup, service);
+          const recipeOf = recordedRecipes(store, key, service);
           const asked = candidates.slice(0, 5).map(async (candidate) => {
+            const recipe = await recipeOf(candidate.release);
             const answer = await target
-              .restorable(service, candidate.release, AbortSignal.timeout(15_000))
+              .restorable(service, candidate.release, AbortSignal.timeout(15_000), recipe)
               .catch((error: unknown) => ({ restorable: false, reason: String(error) }));
             return { ...candidate, restorable: answer.restorable ? 'yes' : `no: ${answer.reason}` };
           });

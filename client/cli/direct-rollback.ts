@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProductSetup, ServiceSetup } from '../../activities/dependencies.ts';
 import { probesOf } from '../../activities/look-at.ts';
 import { readRollbackPlan } from '../../activities/rollback-plan.ts';
+import { findWayBack, recordedRecipes } from '../../activities/way-back.ts';
 import type { Deployment } from '../../domain/deployment.ts';
 import { defaultEnvironment, type ProductKey, productName } from '../../domain/identity.ts';
 import type { Incident } from '../../domain/incident.ts';
@@ -88,7 +89,8 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
   async function moveTo(move: Move): Promise<void> {
     const { target } = reachOf(setup, move.service);
     await compare(move);
-    const context = { signal, key: id, heartbeat: () => undefined };
+    const recipe = await recordedRecipes(store, key, move.service)(move.to);
+    const context = { signal, key: id, recipe, heartbeat: () => undefined };
     await target.restore(move.service, move.to, context);
     await note(`Rollback of ${move.service} to ${move.to} (${move.reason})`);
     await target.restart(move.service, context);
@@ -126,24 +128,29 @@ async function createDirect(system: System, key: ProductKey, wanted: Wanted) {
   }
 
   async function choose(product: ProductSetup, plan: ServicePlan): Promise<Move> {
-    const { target } = reachOf(product, plan.service);
     const refused = refusedTarget({ services: [plan] }, wanted.to);
     if (refused !== null && !wanted.force)
       throw new CommandFailure(exitCode.failure, `${refused}; --force restores it all the same`);
     const candidates =
       wanted.to === null ? plan.candidates : [{ release: wanted.to, reason: `chosen by ${by}` }];
-    for (const candidate of candidates) {
-      const { restorable } = await target.restorable(plan.service, candidate.release, signal);
-      if (restorable)
-        return {
-          service: plan.service,
-          from: plan.release,
-          to: candidate.release,
-          reason: candidate.reason,
-          replaceable: [],
-        };
-    }
-    throw new CommandFailure(exitCode.failure, `there is no restorable release for ${plan.service}`);
+    const recipeOf = recordedRecipes(store, key, plan.service);
+    const found = await findWayBack({
+      reach: reachOf(product, plan.service),
+      plan,
+      candidates,
+      recipeOf,
+      signal,
+    });
+    if (found.kind === 'found')
+      return {
+        service: plan.service,
+        from: plan.release,
+        to: found.release,
+        reason: found.reason,
+        replaceable: [],
+      };
+    const why = found.passedOver.length === 0 ? '' : ` (${found.passedOver.join('; ')})`;
+    throw new CommandFailure(exitCode.failure, `there is no restorable release for ${plan.service}${why}`);
   }
 
   async function compare(move: Move): Promise<void> {
