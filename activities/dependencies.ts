@@ -31,6 +31,8 @@ export interface ServiceSetup {
   readonly probe: HealthProbe;
   /** `null`: nothing stands before the service; a rollback leaves traffic alone. */
   readonly traffic: TrafficControl | null;
+  /** How long a switch of it may take, milliseconds; absent: as long as any. */
+  readonly switchMs?: number | undefined;
   /** Whether older releases can live with what newer ones left; absent: nobody asks. */
   readonly compatibility?: CompatibilityCheck | null;
   readonly logs: LogSource | null;

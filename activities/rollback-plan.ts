@@ -3,7 +3,7 @@ import type { Store } from '../adapters/store/store.ts';
 import type { ServiceRelease } from '../domain/deployment.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
 import { rollbackCandidates } from '../domain/last-known-good.ts';
-import type { RollbackPlan, RollbackSettings } from '../domain/rollback.ts';
+import { type RollbackPlan, type RollbackSettings, usualSwitchMs } from '../domain/rollback.ts';
 import type { ProductSetup } from './dependencies.ts';
 
 /** How far back last known good is looked for. */
@@ -34,7 +34,8 @@ export async function readRollbackPlan(
       .slice(0, rejectedKept)
       .map(({ release: name, reason }) => ({ release: name, reason }));
     const way = configured?.way ?? 'replace';
-    return { service, release, candidates, rejected: shown, barred, stepTimeoutMs, way };
+    const switchMs = configured?.switchMs ?? usualSwitchMs;
+    return { service, release, candidates, rejected: shown, barred, stepTimeoutMs, way, switchMs };
   });
   return { services: services.reverse(), settings: rollbackSettings(setup) };
 }

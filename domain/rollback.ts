@@ -27,6 +27,16 @@ export interface ServicePlan extends ServiceRelease {
   readonly stepTimeoutMs: number;
   /** Absent: `replace`. */
   readonly way?: RollbackWay;
+  /** How long its traffic control may take for one switch, milliseconds; absent: {@link usualSwitchMs}. */
+  readonly switchMs?: number;
+}
+
+/** Traffic is switched within this time or tried again. */
+export const usualSwitchMs = 15_000;
+
+/** One step switches the services one after the other. */
+export function switchTimeMs({ services }: Pick<RollbackPlan, 'services'>): number {
+  return services.reduce((sum, { switchMs }) => sum + (switchMs ?? 0), 0) || usualSwitchMs;
 }
 
 /**

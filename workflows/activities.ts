@@ -147,13 +147,13 @@ export function keepChoosing(taskQueue: string) {
 }
 
 /** As `steering`, while people are asked: every 30 s. A late one must not undo what a person said meanwhile. */
-export function keepResuming(taskQueue: string) {
+export function keepResuming(taskQueue: string, switchMs: number) {
   return proxyActivities<Pick<Activities, 'resumeTraffic'>>({
     taskQueue,
     summary: 'maintenance mode off: until it works',
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     heartbeatTimeout,
-    startToCloseTimeout: '15s',
+    startToCloseTimeout: switchMs,
     scheduleToCloseTimeout: `${days} days`,
     retry: { initialInterval: '30s', backoffCoefficient: 1, maximumAttempts: 30_000 },
   });
@@ -206,14 +206,14 @@ export function looking(taskQueue: string) {
   });
 }
 
-/** Traffic is switched within 15 s or tried again, five times. */
-export function steering(taskQueue: string, summary: string) {
+/** Traffic is switched in time or tried again, five times. */
+export function steering(taskQueue: string, summary: string, switchMs: number) {
   return proxyActivities<Pick<Activities, 'stopTraffic' | 'resumeTraffic' | 'resumeAsIs'>>({
     taskQueue,
     summary,
     heartbeatTimeout,
-    startToCloseTimeout: '15s',
-    scheduleToCloseTimeout: '80s',
+    startToCloseTimeout: switchMs,
+    scheduleToCloseTimeout: 5 * switchMs + 5_000,
     retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumAttempts: 5 },
   });
 }

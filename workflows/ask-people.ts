@@ -1,5 +1,6 @@
 import { CancellationScope, condition, continueAsNew } from '@temporalio/workflow';
 import { beginEscalation, type EscalationState } from '../domain/escalation.ts';
+import { switchTimeMs } from '../domain/rollback.ts';
 import { keepChoosing, keepResuming } from './activities.ts';
 import { escalate } from './escalate.ts';
 import type { GoesOn, Trouble } from './messages.ts';
@@ -109,7 +110,7 @@ async function keepTrying(context: RollbackContext, goesOn: GoesOn): Promise<Nex
     const choice = await queue.chooseTarget(input.key, plan, goesOn.to, [...progress.replaceable]);
     return () => actOn(context, choice);
   }
-  const queue = keepResuming(settings.targetQueue);
+  const queue = keepResuming(settings.targetQueue, switchTimeMs(plan));
   const detail = await queue.resumeTraffic(input.key, [...goesOn.releases]);
   const { newcomer } = goesOn;
   return async () => {

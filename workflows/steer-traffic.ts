@@ -1,4 +1,5 @@
 import { releaseNames } from '../domain/deployment.ts';
+import { switchTimeMs } from '../domain/rollback.ts';
 import { describing, steering } from './activities.ts';
 import type { GoesOn } from './messages.ts';
 import {
@@ -12,15 +13,15 @@ import {
 } from './rollback-context.ts';
 
 export async function stopTraffic(context: RollbackContext, reason: string): Promise<void> {
-  const { input, settings, journal, presence, progress, teller, draft } = context;
+  const { input, settings, plan, journal, presence, progress, teller, draft } = context;
   presence.enter('stopping_traffic');
   const { retryAfterSeconds } = settings.policy.rollback;
   try {
-    const { detail, controlled } = await steering(settings.targetQueue, 'maintenance mode on').stopTraffic(
-      input.key,
-      servicesOf(context),
-      { reason, retryAfterSeconds },
-    );
+    const { detail, controlled } = await steering(
+      settings.targetQueue,
+      'maintenance mode on',
+      switchTimeMs(plan),
+    ).stopTraffic(input.key, servicesOf(context), { reason, retryAfterSeconds });
     progress.traffic = controlled ? 'stopped' : 'uncontrolled';
     if (controlled && draft.incident.trafficStoppedAtMs === null)
       draft.save({ trafficStoppedAtMs: Date.now() });
@@ -43,10 +44,10 @@ export async function resumeTraffic(
   context: RollbackContext,
   wanted: Extract<GoesOn, { kind: 'resume' }>,
 ): Promise<StepsEnd | null> {
-  const { input, settings, journal, presence } = context;
+  const { input, settings, plan, journal, presence } = context;
   presence.enter('resuming');
   try {
-    const queue = steering(settings.targetQueue, 'maintenance mode off');
+    const queue = steering(settings.targetQueue, 'maintenance mode off', switchTimeMs(plan));
     flows(context, await queue.resumeTraffic(input.key, [...wanted.releases]));
     return null;
   } catch (error) {
@@ -70,9 +71,9 @@ export async function steerTraffic(
   by: string,
 ): Promise<void> {
   if (state === 'stop') return stopTraffic(context, `stopped by ${by}`);
-  const { input, settings, journal, teller } = context;
+  const { input, settings, plan, journal, teller } = context;
   try {
-    const queue = steering(settings.targetQueue, 'maintenance mode off');
+    const queue = steering(settings.targetQueue, 'maintenance mode off', switchTimeMs(plan));
     flows(context, `${await queue.resumeAsIs(input.key, servicesOf(context))} (by ${by})`);
   } catch (error) {
     const text = `Traffic could not be resumed for ${by}: ${causeOf(error)}`;

@@ -7,7 +7,7 @@ import type { CompatibilitySettings } from '../../config/schema/compatibility.ts
 import type { ServiceSettings } from '../../config/schema/service.ts';
 import { targetOf } from './deploy-target.ts';
 import { metricsOf } from './metrics-source.ts';
-import { trafficOf } from './traffic-control.ts';
+import { switchMsOf, trafficOf } from './traffic-control.ts';
 import { ms, text, texts, type Written } from './written.ts';
 
 /** How one service is reached, by its part of the file. */
@@ -24,6 +24,7 @@ export function serviceAdapters(service: string, settings: ServiceSettings, writ
         timeoutMs: ms(settings.health?.timeout_seconds),
       }),
       traffic: settings.traffic === undefined ? null : trafficOf(settings.traffic, written),
+      switchMs: settings.traffic === undefined ? undefined : switchMsOf(settings.traffic),
       compatibility: compatibilityOf(settings.compatibility, written),
       logs:
         settings.logs === undefined ? null : createFileLogs({ paths: settings.logs.paths.map(written.path) }),

@@ -82,3 +82,26 @@ function nginxOf(settings: NginxSettings, written: Written): TrafficControl {
     timeoutMs: ms(settings.timeout_seconds),
   });
 }
+
+/**
+ * How long one switch may take, milliseconds: whatever a control waits for by its settings, twice where it waits before and after, and
+ * the time of its own calls. `undefined`: as long as any.
+ */
+export function switchMsOf(settings: TrafficSettings): number | undefined {
+  switch (settings.kind) {
+    case 'haproxy':
+      return callsMs + (ms(settings.drain_seconds) ?? 10_000) + (ms(settings.up_within_seconds) ?? 30_000);
+    case 'nginx':
+      return 3 * callsMs + (ms(settings.drain_seconds) ?? 10_000);
+    case 'aws-alb':
+      return callsMs + 2 * (ms(settings.in_force_within_seconds) ?? 120_000);
+    case 'kubernetes-service':
+      return callsMs + (ms(settings.in_force_within_seconds) ?? 10_000);
+    case 'kubernetes-gateway':
+      return callsMs + (ms(settings.in_force_within_seconds) ?? 30_000);
+    case 'proxy':
+      return undefined;
+  }
+}
+
+const callsMs = 10_000;
