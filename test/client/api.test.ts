@@ -639,7 +639,7 @@ describe('what the API knows', () => {
 describe('health', () => {
   it('is fine while every watch works, and 503 with a sentence when nobody looks at a deployment', async () => {
     const { product } = world.addProduct('unwatched');
-    await eventually(async () => (await get('/healthz')).status === 200, 15_000);
+    await eventually(async () => (await get('/healthz')).status === 200, 40_000);
     const key = { product, environment: 'production', deployment: 'build-1' };
     const services = [{ service: 'web', release: 'v1' }];
     const deployedAtMs = Date.now() - 60_000;
