@@ -4,6 +4,7 @@ import { createLocalProcessTarget } from '../../adapters/deploy-target/local-pro
 import { createHttpProbe } from '../../adapters/health/http-probe.ts';
 import { createProxyTraffic } from '../../adapters/traffic/proxy.ts';
 import type { TrafficControl } from '../../adapters/traffic/traffic-control.ts';
+import type { RollbackWay } from '../../domain/rollback.ts';
 import { freePort } from '../../worker/free-port.ts';
 import {
   createShopHistory,
@@ -38,29 +39,26 @@ export interface Front {
   stop(): Promise<void>;
 }
 
-/** Ports and parts that another example chooses itself. */
+/** What another example chooses itself: ports, the way of rolling back, and what stands before the shop with its configuration. */
 export interface WorkspaceParts {
   readonly paymentsPort?: number;
   readonly basePort?: number;
-  startFront(folder: string): Promise<Front>;
-  configuration(place: Place): string | Promise<string>;
+  readonly way?: RollbackWay;
+  readonly startFront?: (folder: string) => Promise<Front>;
+  readonly configuration?: (place: Place) => string | Promise<string>;
 }
 
 export interface Place {
   readonly root: string;
   readonly basePort: number;
+  readonly way: RollbackWay;
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly traffic: unknown;
   readonly repository: string;
 }
 
-const demoParts: WorkspaceParts = { startFront: startProxy, configuration };
-
-export async function prepareWorkspace(
-  folder: string,
-  parts: WorkspaceParts = demoParts,
-): Promise<Workspace> {
+export async function prepareWorkspace(folder: string, parts: WorkspaceParts = {}): Promise<Workspace> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const repository = join(folder, 'shop.git');
@@ -69,7 +67,7 @@ export async function prepareWorkspace(
   for (const release of shopReleases) {
     await exportRelease({ repository, release, folder: join(root, 'web', 'releases', release) });
   }
-  const { paymentsPort = await freePort(), basePort = await freeRun(instances) } = parts;
+  const { paymentsPort = await freePort(), basePort = await freeRun(2 * instances), way = 'replace' } = parts;
   // A small pool, so that half of the demo's traffic, one instance's share, is enough to exhaust it.
   const env = { PAYMENTS_URL: `http://127.0.0.1:${paymentsPort}`, DATABASE_CONNECTIONS: '4' };
   const command = [...shopCommand];
@@ -77,11 +75,11 @@ export async function prepareWorkspace(
   const payments = startProgram('payments', ['examples/shop/payments.js'], join(folder, 'payments.log'), {
     PORT: port,
   });
-  const front = await parts.startFront(folder);
+  const front = await (parts.startFront ?? startProxy)(folder);
   await untilAnswers(`http://127.0.0.1:${paymentsPort}/healthz`);
   const configFile = join(folder, 'rollback-config.yml');
-  const place = { root, basePort, command, env, traffic: front.settings, repository };
-  await writeFile(configFile, await parts.configuration(place));
+  const place = { root, basePort, way, command, env, traffic: front.settings, repository };
+  await writeFile(configFile, await (parts.configuration ?? configuration)(place));
   const target = createLocalProcessTarget({ root, services: { web: { command, instances, basePort, env } } });
   const { traffic, url } = front;
   const probe = createHttpProbe({ path: '/healthz' });
@@ -115,7 +113,7 @@ export async function prepareWorkspace(
       });
     },
     async close() {
-      for (let i = 0; i < instances; i += 1) await endInstance(join(root, 'web', 'run', `${i}.json`));
+      for (let i = 0; i < 2 * instances; i += 1) await endInstance(join(root, 'web', 'run', `${i}.json`));
       await front.stop();
       await payments.stop();
     },
@@ -184,6 +182,7 @@ products:
           command: ${quoted(place.command)}
           instances: ${instances}
           base_port: ${place.basePort}
+          way: ${place.way}
           env: ${quoted(place.env)}
         metrics: { kind: scrape, memory_limit_mb: ${shopMemoryLimitMb} }
         health: { path: /healthz }
