@@ -8,6 +8,7 @@ import {
   second,
   text,
   texts,
+  url,
   wholeNumber,
 } from './fields.ts';
 
@@ -97,7 +98,21 @@ const kubernetes = mapping({
   step_timeout_seconds: stepTimeout,
 });
 
-export const deployTarget = byKind([localProcess, command, kubernetes]).describe(
+const http = mapping({
+  kind: z.literal('http').describe("A deploy service of the team's own, as docs/deployers.md shows"),
+  url: url('What stands before /live, /restorable, /restore and /restart; no secret in it'),
+  secret: text('Signs what makes it act, as Standard Webhooks (a secret)'),
+  bearer_token: text('Sent with everything (a secret)').optional(),
+  timeout_seconds: duration(
+    'seconds',
+    'Of one answer; longer work is answered by 202',
+    10 * second,
+  ).optional(),
+  poll_seconds: duration('seconds', 'Between two looks at work that goes on', 2 * second).optional(),
+  step_timeout_seconds: stepTimeout,
+});
+
+export const deployTarget = byKind([localProcess, command, kubernetes, http]).describe(
   'Where the service runs. {service}, {release} and {key} are replaced within arguments of commands.',
 );
 

@@ -1,5 +1,6 @@
 import { createCommandTarget } from '../../adapters/deploy-target/command.ts';
 import type { DeployTarget } from '../../adapters/deploy-target/deploy-target.ts';
+import { createHttpDeployerTarget } from '../../adapters/deploy-target/http-deployer.ts';
 import type { ReleaseFrom } from '../../adapters/deploy-target/kubernetes/release-name.ts';
 import { createKubernetesTarget } from '../../adapters/deploy-target/kubernetes.ts';
 import { createLocalProcessTarget } from '../../adapters/deploy-target/local-process.ts';
@@ -45,6 +46,14 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
         gitops: settings.gitops,
         argocdNamespace: text(settings.argocd_namespace, written),
         timeoutMs: ms(settings.timeout_seconds),
+      });
+    case 'http':
+      return createHttpDeployerTarget({
+        url: written.text(settings.url),
+        secret: written.text(settings.secret),
+        bearerToken: text(settings.bearer_token, written),
+        timeoutMs: ms(settings.timeout_seconds),
+        pollMs: ms(settings.poll_seconds),
       });
   }
 }
