@@ -112,7 +112,25 @@ const http = mapping({
   step_timeout_seconds: stepTimeout,
 });
 
-export const deployTarget = byKind([localProcess, command, kubernetes, http]).describe(
+const awsEcs = mapping({
+  kind: z.literal('aws-ecs').describe('A service of Amazon ECS'),
+  service: text('Of the service, with its cluster in it', 'an ARN'),
+  port: wholeNumber(
+    'Where tasks answer HTTP, with awsvpc; without it the health check of their container counts',
+    1,
+    65_535,
+  ).optional(),
+  container: text('Whose image is the release, where there are several containers').optional(),
+  release_from: z
+    .enum(['tag', 'digest', 'revision'], 'tag, digest, revision')
+    .meta(about('Of the image; or the revision of the task definition', 'tag'))
+    .optional(),
+  timeout_seconds: duration('seconds', 'Of one call of AWS, retries included', 20 * second).optional(),
+  poll_seconds: duration('seconds', 'Between two looks at a rollout', 5 * second).optional(),
+  step_timeout_seconds: stepTimeout,
+});
+
+export const deployTarget = byKind([localProcess, command, kubernetes, http, awsEcs]).describe(
   'Where the service runs. {service}, {release} and {key} are replaced within arguments of commands.',
 );
 

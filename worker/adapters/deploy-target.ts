@@ -1,3 +1,4 @@
+import { createAwsEcsTarget } from '../../adapters/deploy-target/aws-ecs.ts';
 import { createCommandTarget } from '../../adapters/deploy-target/command.ts';
 import type { DeployTarget } from '../../adapters/deploy-target/deploy-target.ts';
 import { createHttpDeployerTarget } from '../../adapters/deploy-target/http-deployer.ts';
@@ -52,6 +53,15 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
         url: written.text(settings.url),
         secret: written.text(settings.secret),
         bearerToken: text(settings.bearer_token, written),
+        timeoutMs: ms(settings.timeout_seconds),
+        pollMs: ms(settings.poll_seconds),
+      });
+    case 'aws-ecs':
+      return createAwsEcsTarget({
+        service: written.text(settings.service),
+        port: settings.port,
+        container: text(settings.container, written),
+        from: settings.release_from,
         timeoutMs: ms(settings.timeout_seconds),
         pollMs: ms(settings.poll_seconds),
       });
