@@ -130,7 +130,37 @@ const awsEcs = mapping({
   step_timeout_seconds: stepTimeout,
 });
 
-export const deployTarget = byKind([localProcess, command, kubernetes, http, awsEcs]).describe(
+const githubActions = mapping({
+  kind: z.literal('github-actions').describe("The team's own deploy workflow on GitHub"),
+  owner: text('Of the repository'),
+  repo: text('Whose workflow deploys'),
+  token: text('May dispatch workflows, and read and write deployments (a secret)'),
+  base_url: url('Of a GitHub Enterprise Server').optional(),
+  workflow: text('In .github/workflows, like deploy.yml', 'the name of a file'),
+  ref: text('That is dispatched, {release} and {service} replaced', 'a branch or tag'),
+  inputs: environmentVariables(
+    'Of the workflow, {release}, {service} and {key} replaced; its run-name shows the one that is given {key}',
+  ),
+  release_ref: text(
+    'That is there as long as a release can be restored; default {release}',
+    'a tag, branch or commit',
+  ).optional(),
+  environment: text('On GitHub, whose deployments are read and told of the rollback').optional(),
+  release_from: z
+    .enum(['ref', 'payload', 'sha'], 'ref, payload, sha')
+    .meta(
+      about("Of a GitHub deployment; payload: its key release; sha: the commit's first 12 characters", 'ref'),
+    )
+    .optional(),
+  instance_urls: texts('Asked what they run; without them what is live is what GitHub was told').optional(),
+  version_path: text('Of an instance, answers JSON; default /version', 'a path').optional(),
+  version_field: text('Of that JSON; default version', 'the name of a key').optional(),
+  timeout_seconds: duration('seconds', 'For one thing asked of GitHub', 10 * second).optional(),
+  poll_seconds: duration('seconds', 'Between two looks at a run', 10 * second).optional(),
+  step_timeout_seconds: stepTimeout,
+});
+
+export const deployTarget = byKind([localProcess, command, kubernetes, http, awsEcs, githubActions]).describe(
   'Where the service runs. {service}, {release} and {key} are replaced within arguments of commands.',
 );
 

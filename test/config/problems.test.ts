@@ -135,7 +135,7 @@ const problems: readonly [string, string, ...string[]][] = [
   [
     'an unknown kind, with those there are',
     'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: docker }\n',
-    'c.yml:5:32: products.shop.services.api.deploy_target.kind: found "docker"; allowed: local-process, command, kubernetes, http, aws-ecs',
+    'c.yml:5:32: products.shop.services.api.deploy_target.kind: found "docker"; allowed: local-process, command, kubernetes, http, aws-ecs, github-actions',
   ],
   [
     'a workload that is none of the three',
