@@ -6,7 +6,8 @@ import { createEcs, type Ecs, type ServiceRef, serviceRef } from './aws-ecs/ecs.
 import { lookAtService, primaryOf } from './aws-ecs/look.ts';
 import {
   beginStep,
-  hasBegun,
+  begunRevision,
+  configuredRevision,
   pause,
   rollsBackByItself,
   untilLeftAlone,
@@ -81,7 +82,7 @@ async function restoreAt(reach: Reach, ref: ServiceRef, release: string, step: S
   // Where ECS is on its way to that release already, there is nothing to wait for.
   const service = isThere(first) ? first : await untilLeftAlone(ecs, first, step, pollMs);
   if (isThere(service)) return step.heartbeat(`${release} is configured already`);
-  await beginStep(ecs, service, step.key);
+  await beginStep(ecs, service, step, found.arn);
   if (await stopsRollout(ecs, service, found.arn, step)) return untilConfigured(reach, found.arn, step);
   await ecs.update({ taskDefinition: found.arn });
   step.heartbeat(`${ref.name} is configured to run ${release}, ${found.from}`);
@@ -124,17 +125,19 @@ async function untilConfigured({ ecs, pollMs }: Reach, wanted: string, step: Ste
 
 async function restartAt({ ecs, pollMs }: Reach, ref: ServiceRef, step: StepContext): Promise<void> {
   const service = await ecs.service();
-  if (hasBegun(service, step.key)) {
+  const { id, taskDefinition } = primaryOf(service);
+  const begun = begunRevision(service, step.key);
+  if (begun !== null) {
     step.heartbeat(`${ref.name} was told before by this step`);
-    return untilSteady(ecs, { before: null, step, pollMs });
+    return untilSteady(ecs, { before: null, told: begun, step, pollMs });
   }
+  const told = configuredRevision(service);
   if (rollsBackByItself(service)) {
     step.heartbeat(`ECS replaces the tasks of ${ref.name} by itself already, which is waited for`);
-    return untilSteady(ecs, { before: null, step, pollMs });
+    return untilSteady(ecs, { before: null, told, step, pollMs });
   }
-  const { id, taskDefinition } = primaryOf(service);
-  await beginStep(ecs, service, step.key);
+  await beginStep(ecs, service, step, taskDefinition);
   await ecs.update({ forceNewDeployment: true });
   step.heartbeat(`${ref.name} was told to replace its tasks, which run ${shortOf(taskDefinition)}`);
-  await untilSteady(ecs, { before: id, step, pollMs });
+  await untilSteady(ecs, { before: id, told, step, pollMs });
 }

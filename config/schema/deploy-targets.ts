@@ -140,6 +140,9 @@ const githubActions = mapping({
   ref: text('That is dispatched, {release} and {service} replaced', 'a branch or tag'),
   inputs: environmentVariables(
     'Of the workflow, {release}, {service} and {key} replaced; its run-name shows the one that is given {key}',
+  ).refine(
+    (inputs) => Object.values(inputs).some((value) => value.includes('{key}')),
+    'at least one text with {key}, which the run-name of the workflow shows',
   ),
   release_ref: text(
     'That is there as long as a release can be restored; default {release}',

@@ -11,21 +11,27 @@ const stepTag = 'rollback-step';
 const failedTasksInARow = 3;
 
 /** Before it acts: what is deployed after this was this step's doing, also when its worker is killed in between. */
-export async function beginStep(ecs: Ecs, service: Service, key: string): Promise<void> {
-  await ecs.remember(stepTag, markOf(key, primaryOf(service).id));
+export async function beginStep(
+  ecs: Ecs,
+  service: Service,
+  step: StepContext,
+  wanted: string,
+): Promise<void> {
+  await ecs.remember(stepTag, `${markOf(step.key)} after ${primaryOf(service).id} to ${revisionOf(wanted)}`);
 }
 
-/** Whether this step has had a deployment begun already. */
-export function hasBegun(service: Service, key: string): boolean {
+/** The revision of the task definition that this step has had deployed already, or `null`. */
+export function begunRevision(service: Service, key: string): string | null {
   const mark = service.tags?.find((tag) => tag.key === stepTag)?.value ?? '';
-  const [, before] = mark.split(' after ');
-  return mark === markOf(key, before ?? '') && before !== primaryOf(service).id;
+  const [, whose, before, revision] = /^(.*) after (\S+) to (\d+)$/.exec(mark) ?? [];
+  return whose === markOf(key) && before !== primaryOf(service).id ? (revision ?? null) : null;
 }
 
 /** Tags take no other characters, and 256 of them. */
-function markOf(key: string, before: string): string {
-  return `${key.replaceAll(/[^\p{L}\p{N} _.:/=+\-@]/gu, '_').slice(0, 180)} after ${before}`;
-}
+const markOf = (key: string) => key.replaceAll(/[^\p{L}\p{N} _.:/=+\-@]/gu, '_').slice(0, 180);
+
+/** `42` of an ARN that ends with `shop-web:42`. */
+const revisionOf = (arn: string) => arn.split(':').at(-1) ?? '';
 
 /** ECS may be rolling back by itself. Told something else meanwhile, two would pull at one service. */
 export async function untilLeftAlone(
@@ -49,26 +55,24 @@ export function rollsBackByItself(service: Service): boolean {
   return rolloutState === 'IN_PROGRESS' && /rolling back/i.test(rolloutStateReason);
 }
 
+interface Rollout {
+  /** Of the deployment before; what was told is seen a moment later. */
+  readonly before: string | null;
+  /** Revision of the task definition that was told. */
+  readonly told: string;
+  readonly step: StepContext;
+  readonly pollMs: number;
+}
+
 /** Looks on until nothing of another deployment is left, with patience for an AWS that is away for a while. */
-export async function untilSteady(
-  ecs: Ecs,
-  {
-    before,
-    step,
-    pollMs,
-  }: { readonly before: string | null; readonly step: StepContext; readonly pollMs: number },
-): Promise<void> {
-  let told: string | null = null;
+export async function untilSteady(ecs: Ecs, { before, told, step, pollMs }: Rollout): Promise<void> {
   let last: Service | null = null;
   for (;;) {
     const service: Service | null = await seen(ecs, step, last);
     if (service !== null) {
       last = service;
       step.heartbeat(progressOf(service));
-      const primary = primaryOf(service);
-      // What was told is seen a moment later.
-      if (primary.id !== before) {
-        told ??= primary.taskDefinition;
+      if (primaryOf(service).id !== before) {
         await refuseHopeless(ecs, service, told);
         if (isSteady(service)) return;
       }
@@ -80,10 +84,10 @@ export async function untilSteady(
 async function refuseHopeless(ecs: Ecs, service: Service, told: string): Promise<void> {
   const { taskDefinition, rolloutState, rolloutStateReason, failedTasks = 0 } = primaryOf(service);
   const name = service.serviceName;
-  if (taskDefinition !== told) {
+  if (revisionOf(taskDefinition) !== told) {
     const why = rolloutStateReason === undefined ? '' : `: ${rolloutStateReason}`;
     throw new Error(
-      `${name} was to run ${shortOf(told)} and was given ${shortOf(taskDefinition)} meanwhile${why}`,
+      `${name} was to run revision ${told} and was given ${shortOf(taskDefinition)} meanwhile${why}`,
     );
   }
   if (rolloutState !== 'FAILED' && failedTasks < failedTasksInARow) return;
@@ -112,6 +116,11 @@ async function seen<Last extends Service | null>(
     step.heartbeat(`the service cannot be seen: ${error.message}`);
     return last;
   }
+}
+
+/** What restarts without naming a task definition is told to run. */
+export function configuredRevision(service: Service): string {
+  return revisionOf(primaryOf(service).taskDefinition);
 }
 
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -87,7 +87,7 @@ describe('a service of Amazon ECS', { timeout: 20_000 }, () => {
     expect(ecs.calls[0]?.authorization).toMatch(
       /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-central-1\/ecs\/aws4_request/,
     );
-    expect(ecs.state.tags['rollback-step']).toMatch(/^INC-1\/1\/1 after ecs-svc\/7+1$/);
+    expect(ecs.state.tags['rollback-step']).toMatch(/^INC-1\/1\/1 after ecs-svc\/7+1 to 1$/);
   });
 
   it('tells tasks with the addresses that awsvpc gives them, and the task definition as recipe', async () => {
@@ -205,7 +205,7 @@ describe('a service of Amazon ECS', { timeout: 20_000 }, () => {
 
   it('begins a rollout that a killed worker had only announced', async () => {
     const { ecs, target } = await running('v2');
-    ecs.state.tags['rollback-step'] = `k after ${ecs.primary()?.id}`;
+    ecs.state.tags['rollback-step'] = `k after ${ecs.primary()?.id} to 2`;
     await target.restart('api', aStep('k'));
     expect(named(ecs, 'UpdateService')).toEqual([
       { cluster: 'shop', service: 'api', forceNewDeployment: true },
@@ -238,7 +238,7 @@ describe('a service of Amazon ECS', { timeout: 20_000 }, () => {
     restarted.catch(() => undefined);
     await eventually(() => named(ecs, 'DescribeServices').length > 5);
     ecs.deploy(v2);
-    await expect(restarted).rejects.toThrow(/^api was to run shop-api:1 and was given shop-api:2 meanwhile/);
+    await expect(restarted).rejects.toThrow(/^api was to run revision 1 and was given shop-api:2 meanwhile/);
   });
 
   it('looks on while AWS is away', async () => {
@@ -334,6 +334,16 @@ describe('a service that ECS rolls back by itself', { timeout: 20_000 }, () => {
     await restored;
     expect(ecs.primary()?.taskDefinition).toBe(v1);
     await target.restart('api', aStep('k'));
+  });
+
+  it('is no success where it took back what the step had restored', async () => {
+    const { ecs, target } = await running('v2', breaker);
+    const broken = ecs.register(image('v0'), { starts: false });
+    await target.restore('api', 'v0', { ...aStep('k'), recipe: broken });
+    await eventually(() => /rolling back/.test(String(ecs.primary()?.rolloutStateReason)));
+    await expect(target.restart('api', aStep('k'))).rejects.toThrow(
+      /^api was to run revision 3 and was given shop-api:2 meanwhile: ECS deployment/,
+    );
   });
 
   it("is stopped by ECS's own means while the bad rollout goes on", async () => {

@@ -173,7 +173,12 @@ describe('a workflow of GitHub Actions', { timeout: 20_000 }, () => {
   });
 
   it('tells the runs of two services and of attempts 1 and 10 apart', async () => {
-    const { github, target } = await aRepository();
+    const platform = await aPlatform();
+    platform.deploy('v2');
+    const { github, target } = await aRepository(
+      {},
+      { instances: { urls: platform.urls }, environment: undefined },
+    );
     for (const key of ['INC-1/1/10', 'INC-1/1/1']) await target.restart('web', aStep(key));
     await target.restart('web2', aStep('INC-1/1/1'));
     await target.restart('we', aStep('INC-1/1/1'));
