@@ -1,9 +1,9 @@
-import { z } from 'zod';
 import type { LiveService } from '../../domain/live.ts';
 import { childEnvironment } from '../child-environment.ts';
 import { fillIn, refuseOption } from '../command-arguments.ts';
 import { type CommandRequest, type CommandResult, commandError, runCommand } from '../run-command.ts';
 import type { DeployTarget, Restorable, StepContext } from './deploy-target.ts';
+import { liveByName, parseLive } from './live-schema.ts';
 
 const defaultTimeLimitMs = 300_000;
 const defaultOutputLimitBytes = 64 * 1024;
@@ -30,18 +30,6 @@ export interface CommandTargetOptions {
 }
 
 type Names = Readonly<Record<string, string>>;
-
-const liveSchema: z.ZodType<LiveService> = z.object({
-  configured: z.string().min(1).nullable(),
-  instances: z.array(
-    z.object({
-      id: z.string().min(1),
-      release: z.string().min(1).nullable(),
-      running: z.boolean(),
-      url: z.url({ protocol: /^https?$/ }).nullable(),
-    }),
-  ),
-});
 
 /** Whatever a script can deploy to. */
 export function createCommandTarget(options: CommandTargetOptions): DeployTarget {
@@ -105,22 +93,23 @@ async function runWithHeartbeats(request: CommandRequest, step: StepContext): Pr
 
 function readLive(service: string, request: CommandRequest, result: CommandResult): LiveService {
   const text = result.stdout.trim();
-  if (text.startsWith('{')) return parseLive(text, request);
+  if (text.startsWith('{')) return liveFromJson(text, request);
   if (text === '' || text.includes('\n')) {
     const shown = text.slice(0, 200) || 'nothing';
     throw new Error(
       `"${request.argv.join(' ')}" should print JSON or one line with the release, not: ${shown}`,
     );
   }
-  return { configured: text, instances: [{ id: service, release: text, running: true, url: null }] };
+  return liveByName(service, text);
 }
 
-function parseLive(text: string, request: CommandRequest): LiveService {
+function liveFromJson(text: string, request: CommandRequest): LiveService {
+  const place = `"${request.argv.join(' ')}" printed`;
   try {
-    return liveSchema.parse(JSON.parse(text));
+    return parseLive(JSON.parse(text));
   } catch (error) {
-    const problem = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
-    throw new Error(`"${request.argv.join(' ')}" printed JSON that is not a live service: ${problem}`);
+    if (error instanceof SyntaxError) throw new Error(`${place} what is no JSON: ${error.message}`);
+    throw new Error(`${place} JSON that is ${error instanceof Error ? error.message : error}`);
   }
 }
 

@@ -2,6 +2,7 @@ import type { ReadinessCheck } from '../../domain/readiness.ts';
 import { createKubernetesApi, type KubernetesApi, type KubernetesApiOptions } from '../kubernetes/api.ts';
 import { checkRights } from '../kubernetes/rights.ts';
 import type { DeployTarget, Restorable, StepContext } from './deploy-target.ts';
+import { refuseReleaseName } from './image-name.ts';
 import { type FoundTemplate, findTemplate } from './kubernetes/find-template.ts';
 import { type GitOpsAnswer, gitOpsOwner, refusalBy, suspend } from './kubernetes/gitops.ts';
 import { lookAtWorkload } from './kubernetes/look.ts';
@@ -82,7 +83,7 @@ async function restorableAt(
   recipe: string | null | undefined,
   signal: AbortSignal,
 ): Promise<Restorable> {
-  refuseName(release);
+  refuseReleaseName(release);
   const { api, ref } = place;
   const workload = await api.get<Workload>(ref.path, signal);
   if (workload === null) return { restorable: false, reason: missingSentence(ref) };
@@ -96,7 +97,7 @@ async function restorableAt(
 
 async function restoreAt(place: Place, release: string, step: StepContext): Promise<void> {
   step.signal.throwIfAborted();
-  refuseName(release);
+  refuseReleaseName(release);
   const { api, ref, naming } = place;
   const { recipe, signal } = step;
   const workload = await readWorkload(api, ref, signal);
@@ -190,10 +191,4 @@ async function releasesDiffer(
         detail: `${images.size} images are all called ${release}; name them apart in release_from`,
       }
     : { name, ok: true, detail: `${ref.shown} runs ${release}` };
-}
-
-/** What can be a tag, a label or a digest; never an option of whatever prints it. */
-function refuseName(release: string): void {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._:+/@-]{0,252}$/.test(release))
-    throw new Error(`release ${JSON.stringify(release)} cannot be the name of a release`);
 }

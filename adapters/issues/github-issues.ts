@@ -1,7 +1,5 @@
-import { retry } from '@octokit/plugin-retry';
-import { throttling } from '@octokit/plugin-throttling';
-import { Octokit } from '@octokit/rest';
-import { orAborted } from '../or-aborted.ts';
+import type { Octokit } from '@octokit/rest';
+import { octokitFor, statusOf, withinDeadline } from '../github/connect.ts';
 import type { IssueTracker, NewIssue, OpenedIssue } from './issue-tracker.ts';
 
 export interface GitHubIssuesOptions {
@@ -22,16 +20,11 @@ export function createGitHubIssues(options: GitHubIssuesOptions): IssueTracker {
   return {
     name: 'github',
     async open(issue, signal) {
-      const deadline = AbortSignal.timeout(timeoutMs);
-      const within = { ...tracker, request: { signal: AbortSignal.any([deadline, signal]) } };
-      try {
-        // The plugins wait for rate limits without looking at the signal.
-        return await orAborted(openOnce(within, issue), within.request.signal);
-      } catch (error) {
-        if (signal.aborted) throw new Error('GitHub: opening the issue was cancelled');
-        if (deadline.aborted) throw new Error(`GitHub: the issue was not open within ${timeoutMs} ms`);
-        throw refusal(error, options.token);
-      }
+      const { token } = options;
+      const deadline = { late: 'the issue was not open', doing: 'opening the issue', timeoutMs, token };
+      return withinDeadline(deadline, signal, (within) =>
+        openOnce({ ...tracker, request: { signal: within } }, issue),
+      );
     },
   };
 }
@@ -48,26 +41,6 @@ interface FoundIssue {
   readonly html_url: string;
   readonly body?: string | null;
   readonly assignees?: readonly { readonly login: string }[] | null;
-}
-
-/** A rate limit that lasts longer is reported instead of waited for. */
-const longestWaitSeconds = 60;
-
-function octokitFor({ token, baseUrl, owner, repo }: GitHubIssuesOptions): Octokit {
-  const mayWait = (seconds: number, _request: unknown, _octokit: unknown, tries: number) =>
-    tries < 2 && seconds <= longestWaitSeconds;
-  const silent = () => undefined;
-  return new (Octokit.plugin(throttling, retry))({
-    auth: token,
-    baseUrl,
-    userAgent: 'rollback-orchestrator',
-    log: { debug: silent, info: silent, warn: silent, error: silent },
-    throttle: {
-      id: `${baseUrl ?? ''}/${owner}/${repo}`,
-      onRateLimit: mayWait,
-      onSecondaryRateLimit: mayWait,
-    },
-  });
 }
 
 async function openOnce(tracker: Tracker, issue: NewIssue): Promise<OpenedIssue> {
@@ -164,23 +137,4 @@ async function mention(
   const names = logins.map((login) => `@${login.replace(/[^\w/[\]-]/g, '')}`).join(', ');
   const body = `${marker}\n${names}: this incident is yours, but GitHub did not accept you as assignee.`;
   await octokit.rest.issues.createComment({ ...where, body, request: { ...request, retries: 0 } });
-}
-
-/** The HTTP status of an error of Octokit; 0 where there was no answer. */
-function statusOf(error: unknown): number {
-  const { status, response } = error as { status?: number; response?: unknown };
-  return response === undefined ? 0 : (status ?? 0);
-}
-
-/** What GitHub said, without the request that Octokit attaches, which holds the token. */
-function refusal(error: unknown, token: string): Error {
-  const { message, response } = error as {
-    message?: string;
-    response?: { headers?: Record<string, string> };
-  };
-  const retryAfter = response?.headers?.['retry-after'];
-  const wait = retryAfter === undefined ? '' : ` (retry after ${retryAfter} s)`;
-  const status = statusOf(error);
-  const what = status === 0 ? 'GitHub could not be used' : `GitHub answered ${status}${wait}`;
-  return new Error(`${what}: ${(message ?? 'unknown error').slice(0, 500).replaceAll(token, '…')}`);
 }

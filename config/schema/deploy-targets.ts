@@ -8,6 +8,7 @@ import {
   second,
   text,
   texts,
+  url,
   wholeNumber,
 } from './fields.ts';
 
@@ -97,7 +98,72 @@ const kubernetes = mapping({
   step_timeout_seconds: stepTimeout,
 });
 
-export const deployTarget = byKind([localProcess, command, kubernetes]).describe(
+const http = mapping({
+  kind: z.literal('http').describe("A deploy service of the team's own, as docs/deployers.md shows"),
+  url: url('What stands before /live, /restorable, /restore and /restart; no secret in it'),
+  secret: text('Signs what makes it act, as Standard Webhooks (a secret)'),
+  bearer_token: text('Sent with everything (a secret)').optional(),
+  timeout_seconds: duration(
+    'seconds',
+    'Of one answer; longer work is answered by 202',
+    10 * second,
+  ).optional(),
+  poll_seconds: duration('seconds', 'Between two looks at work that goes on', 2 * second).optional(),
+  step_timeout_seconds: stepTimeout,
+});
+
+const awsEcs = mapping({
+  kind: z.literal('aws-ecs').describe('A service of Amazon ECS'),
+  service: text('Of the service, with its cluster in it', 'an ARN'),
+  port: wholeNumber(
+    'Where tasks answer HTTP, with awsvpc; without it the health check of their container counts',
+    1,
+    65_535,
+  ).optional(),
+  container: text('Whose image is the release, where there are several containers').optional(),
+  release_from: z
+    .enum(['tag', 'digest', 'revision'], 'tag, digest, revision')
+    .meta(about('Of the image; or the revision of the task definition', 'tag'))
+    .optional(),
+  timeout_seconds: duration('seconds', 'Of one call of AWS, retries included', 20 * second).optional(),
+  poll_seconds: duration('seconds', 'Between two looks at a rollout', 5 * second).optional(),
+  step_timeout_seconds: stepTimeout,
+});
+
+const githubActions = mapping({
+  kind: z.literal('github-actions').describe("The team's own deploy workflow on GitHub"),
+  owner: text('Of the repository'),
+  repo: text('Whose workflow deploys'),
+  token: text('May dispatch workflows, and read and write deployments (a secret)'),
+  base_url: url('Of a GitHub Enterprise Server').optional(),
+  workflow: text('In .github/workflows, like deploy.yml', 'the name of a file'),
+  ref: text('That is dispatched, {release} and {service} replaced', 'a branch or tag'),
+  inputs: environmentVariables(
+    'Of the workflow, {release}, {service} and {key} replaced; its run-name shows the one that is given {key}',
+  ).refine(
+    (inputs) => Object.values(inputs).some((value) => value.includes('{key}')),
+    'at least one text with {key}, which the run-name of the workflow shows',
+  ),
+  release_ref: text(
+    'That is there as long as a release can be restored; default {release}',
+    'a tag, branch or commit',
+  ).optional(),
+  environment: text('On GitHub, whose deployments are read and told of the rollback').optional(),
+  release_from: z
+    .enum(['ref', 'payload', 'sha'], 'ref, payload, sha')
+    .meta(
+      about("Of a GitHub deployment; payload: its key release; sha: the commit's first 12 characters", 'ref'),
+    )
+    .optional(),
+  instance_urls: texts('Asked what they run; without them what is live is what GitHub was told').optional(),
+  version_path: text('Of an instance, answers JSON; default /version', 'a path').optional(),
+  version_field: text('Of that JSON; default version', 'the name of a key').optional(),
+  timeout_seconds: duration('seconds', 'For one thing asked of GitHub', 10 * second).optional(),
+  poll_seconds: duration('seconds', 'Between two looks at a run', 10 * second).optional(),
+  step_timeout_seconds: stepTimeout,
+});
+
+export const deployTarget = byKind([localProcess, command, kubernetes, http, awsEcs, githubActions]).describe(
   'Where the service runs. {service}, {release} and {key} are replaced within arguments of commands.',
 );
 

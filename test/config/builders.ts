@@ -12,6 +12,8 @@ export const fullEnv = {
   SHOP_SLACK_WEBHOOK_URL: 'https://hooks.slack.example/shop',
   SHOP_DATABASE_URL: 'postgres://shop',
   DEPLOY_TOKEN: 'deploy-token',
+  DEPLOYER_TOKEN: 'deployer-token',
+  DEPLOYER_SECRET: `whsec_${Buffer.alloc(24, 8).toString('base64')}`,
   GITHUB_TOKEN: 'github-token',
   PROMETHEUS_TOKEN: 'prometheus-token',
 };

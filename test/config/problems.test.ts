@@ -135,7 +135,12 @@ const problems: readonly [string, string, ...string[]][] = [
   [
     'an unknown kind, with those there are',
     'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: docker }\n',
-    'c.yml:5:32: products.shop.services.api.deploy_target.kind: found "docker"; allowed: local-process, command, kubernetes',
+    'c.yml:5:32: products.shop.services.api.deploy_target.kind: found "docker"; allowed: local-process, command, kubernetes, http, aws-ecs, github-actions',
+  ],
+  [
+    'a workflow whose runs could not be told apart',
+    'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: github-actions, owner: a, repo: b, token: c, workflow: d.yml, ref: main, inputs: { release: "{release}" } }\n',
+    'c.yml:5:113: products.shop.services.api.deploy_target.inputs: found a mapping; allowed: at least one text with {key}, which the run-name of the workflow shows',
   ],
   [
     'a workload that is none of the three',

@@ -1,5 +1,8 @@
+import { createAwsEcsTarget } from '../../adapters/deploy-target/aws-ecs.ts';
 import { createCommandTarget } from '../../adapters/deploy-target/command.ts';
 import type { DeployTarget } from '../../adapters/deploy-target/deploy-target.ts';
+import { createGitHubActionsTarget } from '../../adapters/deploy-target/github-actions.ts';
+import { createHttpDeployerTarget } from '../../adapters/deploy-target/http-deployer.ts';
 import type { ReleaseFrom } from '../../adapters/deploy-target/kubernetes/release-name.ts';
 import { createKubernetesTarget } from '../../adapters/deploy-target/kubernetes.ts';
 import { createLocalProcessTarget } from '../../adapters/deploy-target/local-process.ts';
@@ -7,6 +10,7 @@ import type { DeployTargetSettings } from '../../config/schema/deploy-targets.ts
 import { clusterOf } from './cluster.ts';
 import { ms, text, texts, type Written } from './written.ts';
 
+type GitHubActionsSettings = Extract<DeployTargetSettings, { readonly kind: 'github-actions' }>;
 type KubernetesSettings = Extract<DeployTargetSettings, { readonly kind: 'kubernetes' }>;
 
 export function targetOf(service: string, settings: DeployTargetSettings, written: Written): DeployTarget {
@@ -46,7 +50,51 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
         argocdNamespace: text(settings.argocd_namespace, written),
         timeoutMs: ms(settings.timeout_seconds),
       });
+    case 'http':
+      return createHttpDeployerTarget({
+        url: written.text(settings.url),
+        secret: written.text(settings.secret),
+        bearerToken: text(settings.bearer_token, written),
+        timeoutMs: ms(settings.timeout_seconds),
+        pollMs: ms(settings.poll_seconds),
+      });
+    case 'aws-ecs':
+      return createAwsEcsTarget({
+        service: written.text(settings.service),
+        port: settings.port,
+        container: text(settings.container, written),
+        from: settings.release_from,
+        timeoutMs: ms(settings.timeout_seconds),
+        pollMs: ms(settings.poll_seconds),
+      });
+    case 'github-actions':
+      return githubActionsOf(settings, written);
   }
+}
+
+function githubActionsOf(settings: GitHubActionsSettings, written: Written): DeployTarget {
+  const urls = settings.instance_urls?.map(written.text);
+  return createGitHubActionsTarget({
+    owner: written.text(settings.owner),
+    repo: written.text(settings.repo),
+    token: written.text(settings.token),
+    baseUrl: text(settings.base_url, written),
+    workflow: written.text(settings.workflow),
+    ref: written.text(settings.ref),
+    inputs: texts(settings.inputs, written),
+    releaseRef: text(settings.release_ref, written),
+    environment: text(settings.environment, written),
+    releaseFrom: settings.release_from,
+    ...(urls !== undefined && {
+      instances: {
+        urls,
+        path: text(settings.version_path, written),
+        field: text(settings.version_field, written),
+      },
+    }),
+    timeoutMs: ms(settings.timeout_seconds),
+    pollMs: ms(settings.poll_seconds),
+  });
 }
 
 /** The schema lets exactly one of them through. */

@@ -1,3 +1,4 @@
+import { imageParts } from '../image-name.ts';
 import type { PodTemplate } from './objects.ts';
 
 /** What of a pod template is the release. Absent: the label `app.kubernetes.io/version`, else the tag of the image. */
@@ -14,7 +15,6 @@ export interface ReleaseNaming {
 
 export const versionLabel = 'app.kubernetes.io/version';
 const defaultContainer = 'kubectl.kubernetes.io/default-container';
-const digestLength = 12;
 
 type Named = Pick<PodTemplate, 'metadata' | 'spec'>;
 
@@ -50,12 +50,5 @@ export function imageOf(template: Named, wanted?: string) {
     const names = containers.map((container) => container.name).join(', ');
     throw new Error(`there is no container ${name} with an image; there are ${names}`);
   }
-  return { written: found.image, ...partsOf(found.image) };
-}
-
-/** `registry:5000/shop/web:v2@sha256:…`: a colon before the last slash belongs to a port. */
-function partsOf(image: string): { readonly tag: string | null; readonly digest: string | null } {
-  const [name = '', digest] = image.split('@');
-  const tag = name.slice(name.lastIndexOf('/') + 1).split(':')[1];
-  return { tag: tag || null, digest: digest?.split(':')[1]?.slice(0, digestLength) ?? null };
+  return { written: found.image, ...imageParts(found.image) };
 }

@@ -5,6 +5,7 @@ import type {
   Rule,
   TargetHealthDescription,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { type AwsCall, awsCalls } from '../../aws/aws-call.ts';
 import type { AwsAlbOptions } from '../aws-alb.ts';
 import type { Remembered } from './actions.ts';
 
@@ -43,24 +44,12 @@ export function createElb(options: AwsAlbOptions): (signal: AbortSignal) => Prom
   return async (signal) => {
     loaded ??= load();
     const { sdk, client } = await loaded;
-    const call = async <T>(name: string, send: (abortSignal: AbortSignal) => Promise<T>): Promise<T> => {
-      signal.throwIfAborted();
-      const limit = AbortSignal.timeout(timeoutMs);
-      try {
-        return await send(AbortSignal.any([signal, limit]));
-      } catch (error) {
-        signal.throwIfAborted();
-        if (limit.aborted) throw new Error(`AWS did not answer ${name} in ${region} within ${timeoutMs} ms`);
-        throw new Error(`AWS refused ${name} in ${region}: ${wordsOf(error, name)}`, { cause: error });
-      }
-    };
+    const call = awsCalls({ region, timeoutMs, permissions: 'elasticloadbalancing' }, signal);
     return elbOf(sdk, client, call);
   };
 }
 
-type Call = <T>(name: string, send: (abortSignal: AbortSignal) => Promise<T>) => Promise<T>;
-
-function elbOf(sdk: Sdk, client: ElasticLoadBalancingV2Client, call: Call): Elb {
+function elbOf(sdk: Sdk, client: ElasticLoadBalancingV2Client, call: AwsCall): Elb {
   const elb: Elb = {
     async actions(rule) {
       const found = isRule(rule)
@@ -156,21 +145,4 @@ function normal(actions: readonly Action[]) {
         : null,
     page: FixedResponseConfig?.MessageBody,
   }));
-}
-
-const hints: readonly [RegExp, string][] = [
-  [/^(AccessDenied|UnauthorizedOperation)/, 'the worker needs elasticloadbalancing:'],
-  [
-    /^(ExpiredToken|InvalidClientTokenId|UnrecognizedClient|CredentialsProviderError)/,
-    "the worker's credentials for AWS must be renewed, for ",
-  ],
-];
-
-function wordsOf(error: unknown, call: string): string {
-  if (!(error instanceof Error)) return String(error);
-  const { $metadata } = error as { $metadata?: { httpStatusCode?: number; attempts?: number } };
-  const status = $metadata?.httpStatusCode === undefined ? '' : `HTTP ${$metadata.httpStatusCode} `;
-  const tries = ($metadata?.attempts ?? 1) > 1 ? ` (${$metadata?.attempts} attempts)` : '';
-  const hint = hints.find(([pattern]) => pattern.test(error.name));
-  return `${status}${error.name}: ${error.message.slice(0, 500)}${tries}${hint === undefined ? '' : `; ${hint[1]}${call}`}`;
 }

@@ -66,7 +66,7 @@ describe('command', { timeout: 20_000 }, () => {
   it.for([
     ["console.log('')", /should print JSON or one line with the release, not: nothing/],
     ["console.log('a\\nb')", /not: a/],
-    ["console.log('{broken')", /printed JSON that is not a live service/],
+    ["console.log('{broken')", /printed what is no JSON: /],
     ["console.log(JSON.stringify({ configured: 'v1' }))", /instances/],
     ["console.log('x'.repeat(100_000)); process.exit(4)", /exited with 4/],
   ] as const)('refuses the output of %s', async ([code, message]) => {
