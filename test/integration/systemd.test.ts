@@ -94,6 +94,13 @@ describe('the recipe for systemd', { timeout: 60_000 }, () => {
     });
   });
 
+  it('is tested without touching the rest of the machine', async () => {
+    const mine = () => readFile('/proc/self/cgroup', 'utf8');
+    const before = await mine();
+    await makeHarness();
+    expect(await mine()).toBe(before);
+  });
+
   it('refuses names that lead elsewhere', async () => {
     const { target } = await makeHarness();
     for (const name of ['../api', 'a b', '.hidden', 'a$(reboot)'])
