@@ -8,7 +8,7 @@ const everything = [
   {
     name: 'unit, contract and workflow tests',
     include: ['test/**/*.test.ts'],
-    exclude: ['test/e2e/**', 'test/client/**', 'test/integration/**'],
+    exclude: ['test/e2e/**', 'test/client/**', 'test/integration/**', 'test/systemd/**'],
   },
   {
     name: 'end-to-end tests with real processes',
@@ -23,7 +23,15 @@ const integration = [
     exclude: [],
   },
 ];
-const parts = process.argv.includes('--integration') ? integration : everything;
+/** Apart, and asked for by name: it starts a service manager, as root, in a control group of its own. */
+const systemd = [
+  { name: 'the recipe for systemd, with a real one', include: ['test/systemd/**/*.test.ts'], exclude: [] },
+];
+const parts = process.argv.includes('--integration')
+  ? integration
+  : process.argv.includes('--systemd')
+    ? systemd
+    : everything;
 
 let passed = 0;
 let failed = 0;
