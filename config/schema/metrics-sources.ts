@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { type QuerySetName, querySets } from '../../adapters/metrics/prometheus/queries.ts';
-import { byKind, duration, durationOrNone, mapping, second, section, text, url } from './fields.ts';
+import {
+  byKind,
+  duration,
+  durationOrNone,
+  environmentVariables,
+  mapping,
+  second,
+  section,
+  text,
+  url,
+} from './fields.ts';
 
 const querySetNames = Object.keys(querySets) as QuerySetName[];
 
@@ -86,7 +96,48 @@ const prometheus = mapping({
   memory_limit_mb: memoryLimit,
 });
 
-export const metricsSource = byKind([scrape, prometheus]).describe(
+const json = mapping({
+  kind: z.literal('json').describe('Pages in JSON, of each instance or of the service'),
+  path: text('Appended to the URL of an instance; default /metrics.json', 'a path').optional(),
+  url: url(
+    'In place of path: the page of the service, or with {{instance}} that of each. {{product}}, {{environment}} and {{service}} are replaced.',
+  ).optional(),
+  values: mapping({
+    requests: text('Counter', 'a dotted path'),
+    errors: text('Counter', 'a dotted path'),
+    latency_buckets: text(
+      'Histogram: a mapping from bound to count, or a list of them',
+      'a dotted path',
+    ).optional(),
+    latency_percentile: text('The percentile that the trigger names', 'a dotted path').optional(),
+    ...plainMetrics,
+    memory_limit_bytes: text('Gauge', 'a dotted path').optional(),
+    timestamp: text('When the page was written', 'a dotted path').optional(),
+  }).describe('Where on the page each figure is: a dotted path, like http.requests or timers.0.p95.'),
+  counts: z
+    .enum(['since_start', 'per_interval'], 'since_start, per_interval')
+    .describe('What counters count: since the process started (default), or in the last interval')
+    .optional(),
+  interval_seconds: duration('seconds', 'Of a page that counts intervals', 60 * second).optional(),
+  latency_unit: z
+    .enum(['seconds', 'milliseconds'], 'seconds, milliseconds')
+    .describe('Of bounds and percentile; default milliseconds')
+    .optional(),
+  buckets: z
+    .enum(['cumulative', 'separate'], 'cumulative, separate')
+    .describe('Whether a bucket holds those below it, too; default cumulative')
+    .optional(),
+  headers: environmentVariables('Sent with the question (secrets)').optional(),
+  stale_after_seconds: duration(
+    'seconds',
+    'A page that was written longer ago says nothing',
+    120 * second,
+  ).optional(),
+  timeout_seconds: duration('seconds', 'For one page', 5 * second).optional(),
+  memory_limit_mb: memoryLimit,
+});
+
+export const metricsSource = byKind([scrape, prometheus, json]).describe(
   'Where errors, latency and memory are read.',
 );
 

@@ -13,6 +13,7 @@ export const fullEnv = {
   SHOP_DATABASE_URL: 'postgres://shop',
   DEPLOY_TOKEN: 'deploy-token',
   GITHUB_TOKEN: 'github-token',
+  FIGURES_KEY: 'figures-key',
   PROMETHEUS_TOKEN: 'prometheus-token',
 };
 

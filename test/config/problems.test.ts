@@ -246,6 +246,28 @@ describe('queries for Prometheus', () => {
   });
 });
 
+describe('pages in JSON', () => {
+  const withJson = (more: string) =>
+    problemsIn(
+      aProduct().replace(
+        'kind: scrape, memory_limit_mb: 512',
+        `kind: json, values: { requests: a, errors: b }, memory_limit_mb: 1, ${more}`,
+      ),
+    );
+
+  it('stand at one place, with placeholders that are known', () => {
+    expect(withJson('url: "https://a/{{service}}/{{instance}}"')).toEqual([]);
+    expect(withJson('url: "https://a/{{pod}}"')).toEqual([
+      expect.stringContaining(
+        '{{pod}} is not known; allowed: {{product}}, {{environment}}, {{service}}, {{instance}}',
+      ),
+    ]);
+    expect(withJson('url: "https://a/", path: /b')).toEqual([
+      expect.stringContaining('metrics.path: found a path beside url; allowed: one of them'),
+    ]);
+  });
+});
+
 describe('a mistake in the file', () => {
   it.each(problems)('is told with its place and what is allowed: %s', (_name, source, ...expected) => {
     expect(problemsIn(source)).toEqual(expected);

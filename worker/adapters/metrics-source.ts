@@ -1,14 +1,53 @@
+import { createJsonSource } from '../../adapters/metrics/json.ts';
 import type { MetricsSource } from '../../adapters/metrics/metrics-source.ts';
 import { createPrometheusSource } from '../../adapters/metrics/prometheus.ts';
 import { createScrapeSource } from '../../adapters/metrics/scrape.ts';
 import type { MetricsSettings } from '../../config/schema/metrics-sources.ts';
-import { ms, text, type Written } from './written.ts';
+import { ms, text, texts, type Written } from './written.ts';
 
 type ScrapeSettings = Extract<MetricsSettings, { readonly kind: 'scrape' }>;
+type JsonSettings = Extract<MetricsSettings, { readonly kind: 'json' }>;
 type PrometheusSettings = Extract<MetricsSettings, { readonly kind: 'prometheus' }>;
 
 export function metricsOf(settings: MetricsSettings | undefined, written: Written): MetricsSource {
-  return settings?.kind === 'prometheus' ? prometheusOf(settings, written) : scrapeOf(settings, written);
+  switch (settings?.kind) {
+    case 'prometheus':
+      return prometheusOf(settings, written);
+    case 'json':
+      return jsonOf(settings, written);
+    default:
+      return scrapeOf(settings, written);
+  }
+}
+
+function jsonOf(settings: JsonSettings, written: Written): MetricsSource {
+  const { values } = settings;
+  return createJsonSource({
+    path: text(settings.path, written),
+    url: text(settings.url, written),
+    paths: {
+      requests: values.requests,
+      errors: values.errors,
+      latencyBuckets: values.latency_buckets,
+      latencyPercentile: values.latency_percentile,
+      dbConnectionErrors: values.db_connection_errors,
+      memoryPercent: values.memory_percent,
+      memoryBytes: values.memory_bytes,
+      memoryLimitBytes: values.memory_limit_bytes,
+      cpuSeconds: values.cpu_seconds,
+      affectedUsers: values.affected_users,
+      startTime: values.start_time,
+      timestamp: values.timestamp,
+    },
+    counts: settings.counts,
+    intervalMs: ms(settings.interval_seconds),
+    latencyUnit: settings.latency_unit,
+    buckets: settings.buckets,
+    headers: texts(settings.headers ?? {}, written),
+    memoryLimitMb: settings.memory_limit_mb,
+    staleAfterMs: ms(settings.stale_after_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
 }
 
 function prometheusOf(settings: PrometheusSettings, written: Written): MetricsSource {
