@@ -1,6 +1,6 @@
 import type { Finding } from './findings.ts';
 import { readFreezeWindow } from './freeze-windows.ts';
-import { memoryLack, metricsProblems } from './metrics-checks.ts';
+import { memoryLack, metricsProblems, percentileLack } from './metrics-checks.ts';
 import { policyOf } from './policy.ts';
 import type { Env } from './references.ts';
 import type { ConfigFile } from './schema/config-file.ts';
@@ -35,6 +35,7 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
     warnings: [
       ...(env === undefined || env.SMTP_URL ? [] : emailWarnings(file, yaml)),
       ...products.flatMap(([product, settings]) => memoryWarnings(file, yaml, product, settings)),
+      ...products.flatMap(([product, settings]) => percentileWarnings(file, yaml, product, settings)),
       ...products.flatMap(([product, settings]) => enabledWarnings(file, yaml, product, settings)),
       ...windowWarnings(file, yaml),
     ],
@@ -151,11 +152,24 @@ function memoryWarnings(
 ): Finding[] {
   if (!policyOf(file, product).triggers.memory.enabled) return [];
   return Object.entries(settings.services).flatMap(([service, { enabled = true, metrics }]) => {
-    if (!enabled || metrics?.memory_limit_mb !== undefined) return [];
+    if (!enabled || (metrics !== undefined && 'memory_limit_mb' in metrics)) return [];
     const lack = memoryLack(metrics);
     if (lack === null) return [];
     const message = `the memory trigger is off for ${product}/${service}: ${lack}`;
     return [yaml.at(['products', product, 'services', service, 'metrics'], message, 'key')];
+  });
+}
+
+function percentileWarnings(
+  file: ConfigFile,
+  yaml: YamlFile,
+  product: string,
+  settings: ProductSettings,
+): Finding[] {
+  const { enabled, metric } = policyOf(file, product).triggers.latency;
+  return Object.entries(settings.services).flatMap(([service, { metrics }]) => {
+    const lack = enabled ? percentileLack(metrics, metric) : null;
+    return lack === null ? [] : [yaml.at(['products', product, 'services', service, 'metrics'], lack, 'key')];
   });
 }
 

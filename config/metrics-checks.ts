@@ -1,3 +1,4 @@
+import { datadogQueryProblem } from '../adapters/metrics/datadog/queries.ts';
 import { jsonUrlProblem } from '../adapters/metrics/json.ts';
 import { queryProblem, querySets } from '../adapters/metrics/prometheus/queries.ts';
 import type { Finding } from './findings.ts';
@@ -15,6 +16,12 @@ export function metricsProblems(product: string, settings: ProductSettings, yaml
     );
   });
 }
+
+const noQueries: Problem = {
+  place: ['queries'],
+  found:
+    'no operation, and not both of requests and errors; allowed: operation, or queries for requests and errors',
+};
 
 interface Problem {
   readonly place: Path;
@@ -36,6 +43,18 @@ function problemsOf(metrics: MetricsSettings): Problem[] {
         return [{ place: ['path'], found: 'a path beside url; allowed: one of them' }];
       return problemIn(['url'], url, jsonUrlProblem);
     }
+    case 'datadog': {
+      const { operation, queries } = metrics;
+      const written = Object.entries(queries ?? {});
+      const lacks =
+        operation === undefined && (queries?.requests === undefined || queries.errors === undefined);
+      return [
+        ...(lacks ? [noQueries] : []),
+        ...written.flatMap(([name, query]) =>
+          problemIn(['queries', name], query, (text) => datadogQueryProblem(name, text)),
+        ),
+      ];
+    }
     case 'scrape':
       return [];
   }
@@ -50,6 +69,15 @@ function problemIn(
   return problem === null ? [] : [{ place, found: `a query in which ${problem}` }];
 }
 
+/** Percentiles of which another is judged than is asked for. */
+export function percentileLack(metrics: ServiceSettings['metrics'], judged: string): string | null {
+  if (metrics?.kind !== 'datadog' || metrics.queries?.latency !== undefined) return null;
+  const { percentile = 'p95' } = metrics;
+  return percentile === judged
+    ? null
+    : `the trigger judges ${judged}, and ${percentile} is asked for; allowed: percentile: ${judged}`;
+}
+
 /** Why memory is not judged where no limit is given, or `null`: it is. */
 export function memoryLack(metrics: ServiceSettings['metrics']): string | null {
   if (metrics?.kind === 'json') {
@@ -58,6 +86,10 @@ export function memoryLack(metrics: ServiceSettings['metrics']): string | null {
       return null;
     return 'allowed is memory_percent, or memory_bytes with memory_limit_bytes or memory_limit_mb';
   }
+  if (metrics?.kind === 'datadog')
+    return metrics.queries?.memory_percent === undefined
+      ? 'nothing is asked about memory: allowed is a query memory_percent'
+      : null;
   if (metrics?.kind !== 'prometheus') {
     const shown = metrics?.names?.memory_percent ?? 'memory_usage_percent';
     return `memory_limit_mb is missing, and without it only a metrics page that shows ${shown} is judged`;

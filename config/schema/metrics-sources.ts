@@ -137,7 +137,52 @@ const json = mapping({
   memory_limit_mb: memoryLimit,
 });
 
-export const metricsSource = byKind([scrape, prometheus, json]).describe(
+/** Of sources that keep counts by steps of time. */
+const stepped = {
+  percentile: z
+    .enum(['p50', 'p95', 'p99'], 'p50, p95, p99')
+    .describe('Of the ready-made queries; the one that the trigger latency names. Default p95')
+    .optional(),
+  settle_seconds: durationOrNone('seconds', 'Newer values are not complete').optional(),
+  stale_after_seconds: duration(
+    'seconds',
+    'A service of which nothing was told for this long is not known',
+    900 * second,
+  ).optional(),
+};
+
+const datadog = mapping({
+  kind: z.literal('datadog').describe('The time series of Datadog'),
+  site: text('Like datadoghq.eu; default datadoghq.com', 'a site').optional(),
+  url: url('In place of https://api.<site>, as through a proxy').optional(),
+  api_key: text('An API key (a secret)'),
+  application_key: text('An application key that may query time series (a secret)'),
+  operation: text(
+    'Of APM, like express.request: its ready-made queries',
+    'the name of an operation',
+  ).optional(),
+  queries: section(
+    'Queries of your own, in place of or beside the ready-made. Counts with as_count(). {{product}}, {{service}}, {{environment}} and {{release}} are replaced.',
+    {
+      requests: text('Count').optional(),
+      errors: text('Count').optional(),
+      latency: text('The percentile that the trigger names').optional(),
+      db_connection_errors: text('Count').optional(),
+      memory_percent: text('Gauge, 0 to 100').optional(),
+      cpu_percent: text('Gauge, 0 to 100').optional(),
+      affected_users: text('Gauge of users who met an error').optional(),
+      alive: text('Anything that is told each minute, requests or none').optional(),
+    },
+  ),
+  latency_unit: z
+    .enum(['seconds', 'milliseconds'], 'seconds, milliseconds')
+    .describe('Where Datadog does not know it; default seconds')
+    .optional(),
+  ...stepped,
+  timeout_seconds: duration('seconds', 'For one question', 8 * second).optional(),
+});
+
+export const metricsSource = byKind([scrape, prometheus, json, datadog]).describe(
   'Where errors, latency and memory are read.',
 );
 

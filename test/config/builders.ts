@@ -13,6 +13,8 @@ export const fullEnv = {
   SHOP_DATABASE_URL: 'postgres://shop',
   DEPLOY_TOKEN: 'deploy-token',
   GITHUB_TOKEN: 'github-token',
+  DD_API_KEY: 'datadog-key',
+  DD_APP_KEY: 'datadog-application-key',
   FIGURES_KEY: 'figures-key',
   PROMETHEUS_TOKEN: 'prometheus-token',
 };

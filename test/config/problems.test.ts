@@ -268,6 +268,31 @@ describe('pages in JSON', () => {
   });
 });
 
+describe('queries for Datadog', () => {
+  const withDatadog = (more: string) =>
+    aProduct().replace(
+      'kind: scrape, memory_limit_mb: 512',
+      `kind: datadog, api_key: a, application_key: b, ${more}`,
+    );
+
+  it('are of an operation, or of one’s own', () => {
+    expect(problemsIn(withDatadog('operation: express.request'))).toEqual([]);
+    expect(problemsIn(withDatadog('site: datadoghq.eu'))).toEqual([
+      expect.stringContaining('allowed: operation, or queries for requests and errors'),
+    ]);
+  });
+
+  it('ask for counts, and for the percentile that is judged', () => {
+    expect(problemsIn(withDatadog('operation: a, queries: { errors: "sum:a{*}" }'))).toEqual([
+      expect.stringContaining('metrics.queries.errors: found a query in which a count may be told as a rate'),
+    ]);
+    const memory = 'queries: { memory_percent: "max:a{*}" }';
+    expect(warningsIn(withDatadog(`operation: a, percentile: p99, ${memory}`))).toEqual([
+      expect.stringContaining('the trigger judges p95, and p99 is asked for; allowed: percentile: p95'),
+    ]);
+  });
+});
+
 describe('a mistake in the file', () => {
   it.each(problems)('is told with its place and what is allowed: %s', (_name, source, ...expected) => {
     expect(problemsIn(source)).toEqual(expected);

@@ -1,3 +1,4 @@
+import { createDatadogSource } from '../../adapters/metrics/datadog.ts';
 import { createJsonSource } from '../../adapters/metrics/json.ts';
 import type { MetricsSource } from '../../adapters/metrics/metrics-source.ts';
 import { createPrometheusSource } from '../../adapters/metrics/prometheus.ts';
@@ -6,6 +7,7 @@ import type { MetricsSettings } from '../../config/schema/metrics-sources.ts';
 import { ms, text, texts, type Written } from './written.ts';
 
 type ScrapeSettings = Extract<MetricsSettings, { readonly kind: 'scrape' }>;
+type DatadogSettings = Extract<MetricsSettings, { readonly kind: 'datadog' }>;
 type JsonSettings = Extract<MetricsSettings, { readonly kind: 'json' }>;
 type PrometheusSettings = Extract<MetricsSettings, { readonly kind: 'prometheus' }>;
 
@@ -15,9 +17,37 @@ export function metricsOf(settings: MetricsSettings | undefined, written: Writte
       return prometheusOf(settings, written);
     case 'json':
       return jsonOf(settings, written);
+    case 'datadog':
+      return datadogOf(settings, written);
     default:
       return scrapeOf(settings, written);
   }
+}
+
+function datadogOf(settings: DatadogSettings, written: Written): MetricsSource {
+  const { queries } = settings;
+  return createDatadogSource({
+    site: text(settings.site, written),
+    url: text(settings.url, written),
+    apiKey: written.text(settings.api_key),
+    applicationKey: written.text(settings.application_key),
+    operation: text(settings.operation, written),
+    queries: {
+      requests: text(queries?.requests, written),
+      errors: text(queries?.errors, written),
+      latencyMs: text(queries?.latency, written),
+      dbConnectionErrors: text(queries?.db_connection_errors, written),
+      memoryPercent: text(queries?.memory_percent, written),
+      cpuPercent: text(queries?.cpu_percent, written),
+      affectedUsers: text(queries?.affected_users, written),
+      alive: text(queries?.alive, written),
+    },
+    percentile: settings.percentile,
+    latencyUnit: settings.latency_unit,
+    settleMs: ms(settings.settle_seconds),
+    staleAfterMs: ms(settings.stale_after_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
 }
 
 function jsonOf(settings: JsonSettings, written: Written): MetricsSource {
