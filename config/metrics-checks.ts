@@ -1,3 +1,4 @@
+import { cloudWatchQueryProblem } from '../adapters/metrics/cloudwatch/queries.ts';
 import { datadogQueryProblem } from '../adapters/metrics/datadog/queries.ts';
 import { jsonUrlProblem } from '../adapters/metrics/json.ts';
 import { queryProblem, querySets } from '../adapters/metrics/prometheus/queries.ts';
@@ -16,6 +17,34 @@ export function metricsProblems(product: string, settings: ProductSettings, yaml
     );
   });
 }
+
+function cloudWatchProblems({ alb, queries }: Extract<MetricsSettings, { kind: 'cloudwatch' }>): Problem[] {
+  const lacks = alb == null && (queries?.requests === undefined || queries.errors === undefined);
+  const written = Object.entries(queries ?? {}).flatMap(([signal, list = []]) =>
+    list.map((query, i) => [['queries', signal, i], query] as const),
+  );
+  return [
+    ...(lacks ? [noMetrics] : []),
+    ...written.flatMap(([place, { expression, namespace, metric, stat, dimensions }]) => {
+      const parts = [namespace, metric, stat];
+      const isWhole =
+        expression === undefined
+          ? !parts.includes(undefined)
+          : [...parts, dimensions].every((part) => part === undefined);
+      if (!isWhole)
+        return [
+          { place, found: 'a mapping; allowed: namespace, metric, stat and dimensions, or expression alone' },
+        ];
+      const texts = [expression, ...Object.values(dimensions ?? {})];
+      return texts.flatMap((text) => problemIn(place, text, cloudWatchQueryProblem));
+    }),
+  ];
+}
+
+const noMetrics: Problem = {
+  place: ['queries'],
+  found: 'no alb, and not both of requests and errors; allowed: alb, or queries for requests and errors',
+};
 
 const noQueries: Problem = {
   place: ['queries'],
@@ -55,6 +84,8 @@ function problemsOf(metrics: MetricsSettings): Problem[] {
         ),
       ];
     }
+    case 'cloudwatch':
+      return cloudWatchProblems(metrics);
     case 'scrape':
       return [];
   }
@@ -71,7 +102,8 @@ function problemIn(
 
 /** Percentiles of which another is judged than is asked for. */
 export function percentileLack(metrics: ServiceSettings['metrics'], judged: string): string | null {
-  if (metrics?.kind !== 'datadog' || metrics.queries?.latency !== undefined) return null;
+  if (metrics?.kind !== 'datadog' && metrics?.kind !== 'cloudwatch') return null;
+  if (metrics.queries?.latency !== undefined) return null;
   const { percentile = 'p95' } = metrics;
   return percentile === judged
     ? null
@@ -86,6 +118,10 @@ export function memoryLack(metrics: ServiceSettings['metrics']): string | null {
       return null;
     return 'allowed is memory_percent, or memory_bytes with memory_limit_bytes or memory_limit_mb';
   }
+  if (metrics?.kind === 'cloudwatch')
+    return metrics.ecs == null && metrics.queries?.memory_percent === undefined
+      ? 'nothing is asked about memory: allowed is ecs, or queries for memory_percent'
+      : null;
   if (metrics?.kind === 'datadog')
     return metrics.queries?.memory_percent === undefined
       ? 'nothing is asked about memory: allowed is a query memory_percent'

@@ -9,6 +9,7 @@ import {
   second,
   section,
   text,
+  texts,
   url,
 } from './fields.ts';
 
@@ -182,7 +183,59 @@ const datadog = mapping({
   timeout_seconds: duration('seconds', 'For one question', 8 * second).optional(),
 });
 
-export const metricsSource = byKind([scrape, prometheus, json, datadog]).describe(
+/** All keys of both forms are named, so that a mistake is told with them; which of them belong together is checked across. */
+const cloudWatchQuery = mapping({
+  namespace: text('Like AWS/ApplicationELB or one of your own').optional(),
+  metric: text('Its name').optional(),
+  dimensions: environmentVariables(
+    'Names and values; {{product}}, {{service}} and {{environment}} are replaced',
+  ).optional(),
+  stat: text('Sum, Maximum, Average, p95 …').optional(),
+  expression: text('In place of them: SEARCH(…), or SELECT … of Metrics Insights').optional(),
+});
+
+const cloudWatchQueries = (description: string) =>
+  z
+    .array(cloudWatchQuery, 'a list of metrics')
+    .min(1, 'a list of at least one metric')
+    .describe(description)
+    .optional();
+
+const cloudwatch = mapping({
+  kind: z
+    .literal('cloudwatch')
+    .describe('The metrics of Amazon CloudWatch; credentials as everywhere in AWS’s tools'),
+  region: text('Like eu-central-1', 'a region'),
+  alb: section('Ready-made queries for an Application Load Balancer.', {
+    load_balancer: text('As CloudWatch names it: app/shop/50dc6c495c0c9188', 'the end of its ARN, app/…'),
+    target_groups: texts('targetgroup/blue/73e2d6bc24d8a067; those of two releases are added up'),
+  }),
+  ecs: section('Ready-made queries for memory and CPU of a service of ECS.', {
+    cluster: text('Its name'),
+    service: text('Its name'),
+  }),
+  queries: section(
+    'Metrics of your own, in place of or beside the ready-made; counts add up, of gauges the highest counts.',
+    {
+      requests: cloudWatchQueries('Count'),
+      errors: cloudWatchQueries('Count'),
+      latency: cloudWatchQueries('The percentile that the trigger names'),
+      db_connection_errors: cloudWatchQueries('Count'),
+      memory_percent: cloudWatchQueries('Gauge, 0 to 100'),
+      cpu_percent: cloudWatchQueries('Gauge, 0 to 100'),
+      affected_users: cloudWatchQueries('Gauge of users who met an error'),
+      alive: cloudWatchQueries('Anything that is told each minute, requests or none'),
+    },
+  ),
+  latency_unit: z
+    .enum(['seconds', 'milliseconds'], 'seconds, milliseconds')
+    .describe('Of the metric for latency; default seconds, as load balancers tell it')
+    .optional(),
+  ...stepped,
+  timeout_seconds: duration('seconds', 'For one call, its pages and retries included', 8 * second).optional(),
+});
+
+export const metricsSource = byKind([scrape, prometheus, json, datadog, cloudwatch]).describe(
   'Where errors, latency and memory are read.',
 );
 

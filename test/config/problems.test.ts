@@ -293,6 +293,38 @@ describe('queries for Datadog', () => {
   });
 });
 
+describe('metrics of CloudWatch', () => {
+  const withCloudWatch = (more: string) =>
+    problemsIn(
+      aProduct().replace(
+        'kind: scrape, memory_limit_mb: 512',
+        `kind: cloudwatch, region: eu-central-1, ${more}`,
+      ),
+    );
+  const alb = 'alb: { load_balancer: app/a, target_groups: [targetgroup/a] }';
+
+  it('are those of a load balancer, or of one’s own', () => {
+    expect(withCloudWatch(alb)).toEqual([]);
+    expect(withCloudWatch('ecs: { cluster: a, service: b }')).toEqual([
+      expect.stringContaining('allowed: alb, or queries for requests and errors'),
+    ]);
+  });
+
+  it('are named in whole, or by an expression', () => {
+    const own = (query: string) => withCloudWatch(`${alb}, queries: { errors: [{ ${query} }] }`);
+    expect(own('expression: "SELECT a"')).toEqual([]);
+    expect(own('namespace: A, metric: b, stat: Sum, dimensions: { S: "{{service}}" }')).toEqual([]);
+    expect(own('namespace: A, metric: b')).toEqual([
+      expect.stringContaining(
+        'queries.errors[0]: found a mapping; allowed: namespace, metric, stat and dimensions, or expression alone',
+      ),
+    ]);
+    expect(own('expression: "SELECT {{release}}"')).toEqual([
+      expect.stringContaining('{{release}} is not known'),
+    ]);
+  });
+});
+
 describe('a mistake in the file', () => {
   it.each(problems)('is told with its place and what is allowed: %s', (_name, source, ...expected) => {
     expect(problemsIn(source)).toEqual(expected);

@@ -1,3 +1,5 @@
+import type { MetricQuery } from '../../adapters/metrics/cloudwatch/queries.ts';
+import { createCloudWatchSource } from '../../adapters/metrics/cloudwatch.ts';
 import { createDatadogSource } from '../../adapters/metrics/datadog.ts';
 import { createJsonSource } from '../../adapters/metrics/json.ts';
 import type { MetricsSource } from '../../adapters/metrics/metrics-source.ts';
@@ -7,6 +9,7 @@ import type { MetricsSettings } from '../../config/schema/metrics-sources.ts';
 import { ms, text, texts, type Written } from './written.ts';
 
 type ScrapeSettings = Extract<MetricsSettings, { readonly kind: 'scrape' }>;
+type CloudWatchSettings = Extract<MetricsSettings, { readonly kind: 'cloudwatch' }>;
 type DatadogSettings = Extract<MetricsSettings, { readonly kind: 'datadog' }>;
 type JsonSettings = Extract<MetricsSettings, { readonly kind: 'json' }>;
 type PrometheusSettings = Extract<MetricsSettings, { readonly kind: 'prometheus' }>;
@@ -19,6 +22,8 @@ export function metricsOf(settings: MetricsSettings | undefined, written: Writte
       return jsonOf(settings, written);
     case 'datadog':
       return datadogOf(settings, written);
+    case 'cloudwatch':
+      return cloudWatchOf(settings, written);
     default:
       return scrapeOf(settings, written);
   }
@@ -48,6 +53,49 @@ function datadogOf(settings: DatadogSettings, written: Written): MetricsSource {
     staleAfterMs: ms(settings.stale_after_seconds),
     timeoutMs: ms(settings.timeout_seconds),
   });
+}
+
+function cloudWatchOf(settings: CloudWatchSettings, written: Written): MetricsSource {
+  const { alb, ecs, queries } = settings;
+  const own = (list: CloudWatchList) => list?.map((query) => metricQueryOf(query, written));
+  return createCloudWatchSource({
+    region: written.text(settings.region),
+    ...(alb != null && {
+      alb: {
+        loadBalancer: written.text(alb.load_balancer),
+        targetGroups: alb.target_groups.map(written.text),
+      },
+    }),
+    ...(ecs != null && { ecs: { cluster: written.text(ecs.cluster), service: written.text(ecs.service) } }),
+    queries: {
+      requests: own(queries?.requests),
+      errors: own(queries?.errors),
+      latencyMs: own(queries?.latency),
+      dbConnectionErrors: own(queries?.db_connection_errors),
+      memoryPercent: own(queries?.memory_percent),
+      cpuPercent: own(queries?.cpu_percent),
+      affectedUsers: own(queries?.affected_users),
+      alive: own(queries?.alive),
+    },
+    percentile: settings.percentile,
+    latencyUnit: settings.latency_unit,
+    settleMs: ms(settings.settle_seconds),
+    staleAfterMs: ms(settings.stale_after_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
+}
+
+type CloudWatchList = NonNullable<CloudWatchSettings['queries']>['requests'];
+
+/** The checks let one of both forms through. */
+function metricQueryOf(query: NonNullable<CloudWatchList>[number], written: Written): MetricQuery {
+  if (query.expression !== undefined) return { expression: written.text(query.expression) };
+  return {
+    namespace: written.text(query.namespace ?? ''),
+    metric: written.text(query.metric ?? ''),
+    dimensions: texts(query.dimensions ?? {}, written),
+    stat: written.text(query.stat ?? ''),
+  };
 }
 
 function jsonOf(settings: JsonSettings, written: Written): MetricsSource {
