@@ -20,7 +20,7 @@ export function metricsProblems(product: string, settings: ProductSettings, yaml
 
 function cloudWatchProblems({ alb, queries }: Extract<MetricsSettings, { kind: 'cloudwatch' }>): Problem[] {
   const lacks = alb == null && (queries?.requests === undefined || queries.errors === undefined);
-  const written = Object.entries(queries ?? {}).flatMap(([signal, list = []]) =>
+  const written = Object.entries(queries ?? {}).flatMap(([signal, list]) =>
     list.map((query, i) => [['queries', signal, i], query] as const),
   );
   return [

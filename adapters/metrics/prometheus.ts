@@ -5,6 +5,7 @@ import type { Settings } from './prometheus/ask.ts';
 import { history } from './prometheus/history.ts';
 import { measure } from './prometheus/measure.ts';
 import { type Queries, type QuerySetName, querySets, type Signal } from './prometheus/queries.ts';
+import { sharedPrometheus } from './prometheus/shared.ts';
 
 /** Those left out are those of the set. */
 export type OwnQueries = { readonly [Name in Signal]?: string | undefined };
@@ -37,6 +38,8 @@ export interface PrometheusOptions {
   readonly staleAfterMs?: number | undefined;
   /** For each query of a check. */
   readonly timeoutMs?: number | undefined;
+  /** A question waits this long for those of other products, with which it is asked as one. */
+  readonly shareMs?: number | undefined;
   /** Of each answer, as sent and decompressed. */
   readonly maxBytes?: number | undefined;
 }
@@ -44,10 +47,12 @@ export interface PrometheusOptions {
 /** Asks the HTTP API of Prometheus, or of what speaks it: Thanos, Mimir, VictoriaMetrics. */
 export function createPrometheusSource(options: PrometheusOptions): MetricsSource {
   const settings = settingsOf(options);
-  const api = createPrometheusApi({ url: settings.url, headers: headersOf(options) });
+  const access = { url: settings.url, headers: headersOf(options) };
+  const shared = sharedPrometheus(access, options.shareMs ?? 200);
+  const alone = createPrometheusApi(access);
   return {
-    measure: (request) => measure(api, settings, request),
-    history: (request) => history(api, settings, request),
+    measure: (request) => measure(shared, settings, request),
+    history: (request) => history(alone, settings, request),
   };
 }
 

@@ -94,6 +94,11 @@ const prometheus = mapping({
     120 * second,
   ).optional(),
   timeout_seconds: duration('seconds', 'For one query', 5 * second).optional(),
+  share_seconds: durationOrNone(
+    'seconds',
+    'A question waits this long for those of other products, with which it is asked as one',
+    0.2 * second,
+  ).optional(),
   memory_limit_mb: memoryLimit,
 });
 

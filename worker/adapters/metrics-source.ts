@@ -147,6 +147,7 @@ function prometheusOf(settings: PrometheusSettings, written: Written): MetricsSo
     settleMs: ms(settings.settle_seconds),
     staleAfterMs: ms(settings.stale_after_seconds),
     timeoutMs: ms(settings.timeout_seconds),
+    shareMs: ms(settings.share_seconds),
     queries: {
       requests: own(queries?.requests),
       errors: own(queries?.errors),

@@ -18,6 +18,8 @@ export interface RangeQuery {
   /** Of the body as sent and, separately, decompressed. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** The service that it is about, where others may ask the same of theirs. */
+  readonly service?: string;
 }
 
 /** One series of a matrix. Points are numbers only: what is `NaN` or infinite is left out. */
@@ -40,6 +42,8 @@ export interface RangeFailure {
   readonly found: string;
   /** How long the server asks to wait, where it says so. */
   readonly retryAfterMs?: number;
+  /** The question may be too large, and a smaller one be answered. */
+  readonly isTooMuch?: boolean;
 }
 
 /** The one door to the server. Never throws: not being able to ask is an answer. */
@@ -85,7 +89,9 @@ async function ask(
     case 'answered':
       return matrixOf(answer.value, answer.contentType);
     case 'refused':
-      return refusal(answer);
+      return { ...refusal(answer), isTooMuch: [400, 413, 414, 422].includes(answer.status) };
+    case 'too_large':
+      return { kind: 'error', found: answer.found, isTooMuch: true };
     default: {
       const kind = answer.kind === 'timeout' || answer.kind === 'rate_limited' ? answer.kind : 'error';
       const { retryAfterMs } = answer;

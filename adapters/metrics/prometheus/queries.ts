@@ -250,10 +250,11 @@ export function queryProblem(template: string): string | null {
 }
 
 /** As it stands between the quotes of PromQL. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return text.replace(/[\\"\n]/g, (sign) => (sign === '\n' ? '\\n' : `\\${sign}`));
 }
 
-function pattern(text: string): string {
+/** As it stands between the quotes of PromQL, matched as it is. */
+export function pattern(text: string): string {
   return quoted(text.replace(/[\\^$.*+?()[\]{}|]/g, (sign) => `\\${sign}`));
 }
