@@ -97,7 +97,7 @@ describe('several products that ask Prometheus in the same moment', () => {
     server.answer((_request, response) => answerWith(response, matrix([])));
     const requests = 'sum by (instance, status) (hits{job="{{service}}"} or up{job="{{service}}"})';
     await measureAll(server.url, services, [], { queries: { requests } });
-    expect(server.asked.map((form) => form.get('query')).toSorted()).toEqual([
+    expect(server.asked.map((form) => String(form.get('query'))).toSorted()).toEqual([
       'sum by (instance, status) (hits{job="svc.0"} or up{job="svc.0"})',
       'sum by (instance, status) (hits{job="svc.1"} or up{job="svc.1"})',
     ]);
