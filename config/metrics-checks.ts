@@ -87,6 +87,7 @@ function problemsOf(metrics: MetricsSettings): Problem[] {
     case 'cloudwatch':
       return cloudWatchProblems(metrics);
     case 'scrape':
+    case 'otlp':
       return [];
   }
 }
@@ -118,6 +119,10 @@ export function memoryLack(metrics: ServiceSettings['metrics']): string | null {
       return null;
     return 'allowed is memory_percent, or memory_bytes with memory_limit_bytes or memory_limit_mb';
   }
+  if (metrics?.kind === 'otlp')
+    return metrics.names?.memory_percent === undefined
+      ? 'memory_limit_mb is missing, and without it bytes say nothing'
+      : null;
   if (metrics?.kind === 'cloudwatch')
     return metrics.ecs == null && metrics.queries?.memory_percent === undefined
       ? 'nothing is asked about memory: allowed is ecs, or queries for memory_percent'

@@ -240,7 +240,32 @@ const cloudwatch = mapping({
   timeout_seconds: duration('seconds', 'For one call, its pages and retries included', 8 * second).optional(),
 });
 
-export const metricsSource = byKind([scrape, prometheus, json, datadog, cloudwatch]).describe(
+const otlp = mapping({
+  kind: z
+    .literal('otlp')
+    .describe('What the service pushes to POST /v1/metrics of the API, as OpenTelemetry does'),
+  service_name: text('Its service.name; default the name of the service').optional(),
+  environment_name: text(
+    'Its deployment.environment.name; default the environment of the product',
+  ).optional(),
+  names: section('Which metric means what, where it is not the name of the semantic conventions.', {
+    latency: text('Histogram; its count is the requests. Default http.server.request.duration').optional(),
+    db_connection_errors: text('Counter').optional(),
+    memory_bytes: text('Default process.memory.usage').optional(),
+    memory_percent: text('Gauge, 0 to 100').optional(),
+    cpu_seconds: text('Counter; default process.cpu.time').optional(),
+    affected_users: text('Gauge of users who met an error').optional(),
+  }),
+  stale_after_seconds: duration(
+    'seconds',
+    'An instance that did not push for this long is not known',
+    180 * second,
+  ).optional(),
+  timeout_seconds: duration('seconds', 'For the store', 5 * second).optional(),
+  memory_limit_mb: memoryLimit,
+});
+
+export const metricsSource = byKind([scrape, prometheus, json, datadog, cloudwatch, otlp]).describe(
   'Where errors, latency and memory are read.',
 );
 

@@ -3,8 +3,11 @@ import { createCloudWatchSource } from '../../adapters/metrics/cloudwatch.ts';
 import { createDatadogSource } from '../../adapters/metrics/datadog.ts';
 import { createJsonSource } from '../../adapters/metrics/json.ts';
 import type { MetricsSource } from '../../adapters/metrics/metrics-source.ts';
+import { createOtlpSource } from '../../adapters/metrics/otlp.ts';
 import { createPrometheusSource } from '../../adapters/metrics/prometheus.ts';
 import { createScrapeSource } from '../../adapters/metrics/scrape.ts';
+import { defaultOtlpNames, type OtlpNames, type PushedMetrics } from '../../adapters/otlp/pushed.ts';
+import type { PushedRecords } from '../../adapters/store/pushed.ts';
 import type { MetricsSettings } from '../../config/schema/metrics-sources.ts';
 import { ms, text, texts, type Written } from './written.ts';
 
@@ -12,9 +15,17 @@ type ScrapeSettings = Extract<MetricsSettings, { readonly kind: 'scrape' }>;
 type CloudWatchSettings = Extract<MetricsSettings, { readonly kind: 'cloudwatch' }>;
 type DatadogSettings = Extract<MetricsSettings, { readonly kind: 'datadog' }>;
 type JsonSettings = Extract<MetricsSettings, { readonly kind: 'json' }>;
+type OtlpSettings = Extract<MetricsSettings, { readonly kind: 'otlp' }>;
 type PrometheusSettings = Extract<MetricsSettings, { readonly kind: 'prometheus' }>;
 
-export function metricsOf(settings: MetricsSettings | undefined, written: Written): MetricsSource {
+/** Reads what is pushed. */
+export type PushedReading = Pick<PushedRecords, 'read'>;
+
+export function metricsOf(
+  settings: MetricsSettings | undefined,
+  written: Written,
+  pushed: PushedReading = unread,
+): MetricsSource {
   switch (settings?.kind) {
     case 'prometheus':
       return prometheusOf(settings, written);
@@ -24,9 +35,44 @@ export function metricsOf(settings: MetricsSettings | undefined, written: Writte
       return datadogOf(settings, written);
     case 'cloudwatch':
       return cloudWatchOf(settings, written);
+    case 'otlp':
+      return createOtlpSource({
+        records: pushed,
+        names: otlpNamesOf(settings, written),
+        memoryLimitMb: settings.memory_limit_mb,
+        staleAfterMs: ms(settings.stale_after_seconds),
+        timeoutMs: ms(settings.timeout_seconds),
+      });
     default:
       return scrapeOf(settings, written);
   }
+}
+
+const unread: PushedReading = { read: () => Promise.reject(new Error('there is no store')) };
+
+/** By which names a service is known that pushes; `undefined`: it does not. */
+export function pushedOf(
+  settings: MetricsSettings | undefined,
+  { service, environment }: { readonly service: string; readonly environment: string },
+  written: Written,
+): PushedMetrics | undefined {
+  if (settings?.kind !== 'otlp') return undefined;
+  return {
+    serviceName: text(settings.service_name, written) ?? service,
+    environmentName: text(settings.environment_name, written) ?? environment,
+    names: otlpNamesOf(settings, written),
+  };
+}
+
+function otlpNamesOf({ names }: OtlpSettings, written: Written): OtlpNames {
+  return {
+    latency: text(names?.latency, written) ?? defaultOtlpNames.latency,
+    dbConnectionErrors: text(names?.db_connection_errors, written) ?? null,
+    memoryBytes: text(names?.memory_bytes, written) ?? defaultOtlpNames.memoryBytes,
+    memoryPercent: text(names?.memory_percent, written) ?? null,
+    cpuSeconds: text(names?.cpu_seconds, written) ?? defaultOtlpNames.cpuSeconds,
+    affectedUsers: text(names?.affected_users, written) ?? null,
+  };
 }
 
 function datadogOf(settings: DatadogSettings, written: Written): MetricsSource {
