@@ -4,7 +4,13 @@ import { createPrometheusApi } from './prometheus/api.ts';
 import type { Settings } from './prometheus/ask.ts';
 import { history } from './prometheus/history.ts';
 import { measure } from './prometheus/measure.ts';
-import { type Queries, type QuerySetName, querySets, type Signal } from './prometheus/queries.ts';
+import {
+  ofNativeHistograms,
+  type Queries,
+  type QuerySetName,
+  querySets,
+  type Signal,
+} from './prometheus/queries.ts';
 import { sharedPrometheus } from './prometheus/shared.ts';
 
 /** Those left out are those of the set. */
@@ -23,6 +29,8 @@ export interface PrometheusOptions {
   /** Label of the requests that names the endpoint; absent: endpoints are not told apart. */
   readonly endpointLabel?: string | undefined;
   readonly latencyUnit?: 'seconds' | 'milliseconds' | undefined;
+  /** What the ready-made queries ask for; default `classic`. */
+  readonly histograms?: 'classic' | 'native' | undefined;
   /** What memory is a percentage of, MiB (1,048,576 bytes). */
   readonly memoryLimitMb?: number | undefined;
   readonly bearerToken?: string | undefined;
@@ -62,7 +70,9 @@ function settingsOf(options: PrometheusOptions): Settings {
   );
   const name = options.set ?? (options.queries?.requests === undefined ? 'prom-client' : null);
   const set = name === null ? null : querySets[name];
-  const queries = { ...set?.queries, ...own } as Queries;
+  const ready: Queries | undefined = set?.queries;
+  const asked = ready !== undefined && options.histograms === 'native' ? ofNativeHistograms(ready) : ready;
+  const queries = { ...asked, ...own } as Queries;
   const selector = options.selector ?? set?.selector ?? '';
   const instanceLabel = options.instanceLabel ?? 'instance';
   const endpointLabel = options.endpointLabel ?? null;

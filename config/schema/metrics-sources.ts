@@ -78,6 +78,10 @@ const prometheus = mapping({
     .enum(['seconds', 'milliseconds'], 'seconds, milliseconds')
     .describe('Of the bounds of the histogram; default that of the set')
     .optional(),
+  histograms: z
+    .enum(['classic', 'native'], 'classic, native')
+    .describe('What ready-made queries ask for; default classic')
+    .optional(),
   bearer_token: text('Sent as a bearer token (a secret)').optional(),
   username: text('For basic authentication').optional(),
   password: text('For basic authentication (a secret)').optional(),

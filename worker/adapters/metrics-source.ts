@@ -184,6 +184,7 @@ function prometheusOf(settings: PrometheusSettings, written: Written): MetricsSo
     instanceLabel: own(settings.instance_label),
     endpointLabel: own(settings.endpoint_label),
     latencyUnit: settings.latency_unit,
+    histograms: settings.histograms,
     memoryLimitMb: settings.memory_limit_mb,
     bearerToken: own(settings.bearer_token),
     username: own(settings.username),

@@ -1,4 +1,5 @@
 import { askJson, type JsonAnswer } from '../../http/ask-json.ts';
+import { classicSeries } from './native-histogram.ts';
 
 /** How the HTTP API is reached; Thanos, Mimir and VictoriaMetrics serve the same one below a path of their own. */
 export interface PrometheusAccess {
@@ -154,13 +155,14 @@ function failureOf(before: string, { errorType, error }: Envelope): RangeFailure
   return { kind: errorType === 'timeout' ? 'timeout' : 'error', found: sentence.slice(0, 300) };
 }
 
-/** `null`: not a matrix. Native histograms come as `histograms` instead of `values` and are no numbers. */
+/** `null`: not a matrix. Native histograms come as `histograms` instead of `values`. */
 function seriesOf(data: unknown): Series[] | null {
   if (!isObject(data) || data.resultType !== 'matrix' || !Array.isArray(data.result)) return null;
-  return data.result.filter(isObject).map(({ metric, values }) => ({
-    labels: isObject(metric) ? (metric as Record<string, string>) : {},
-    points: Array.isArray(values) ? values.flatMap(pointOf) : [],
-  }));
+  return data.result.filter(isObject).flatMap(({ metric, values, histograms }): Series[] => {
+    const labels = isObject(metric) ? (metric as Record<string, string>) : {};
+    const native = Array.isArray(histograms) ? classicSeries(labels, histograms) : [];
+    return [...native, { labels, points: Array.isArray(values) ? values.flatMap(pointOf) : [] }];
+  });
 }
 
 function pointOf(pair: unknown): Series['points'] {

@@ -200,6 +200,21 @@ export const querySets = {
 
 export type QuerySetName = keyof typeof querySets;
 
+/** Those of a set where the program serves native histograms, which have no series for buckets and counts. */
+export function ofNativeHistograms(queries: Queries): Queries {
+  const { requests, latency, newest } = queries;
+  const histogram = /^sum by \(\{\{instance\}\}, le\) \((\w+)_bucket(\{.*\})\)$/.exec(latency ?? '');
+  if (histogram === null) return queries;
+  const [, name = '', selector = ''] = histogram;
+  const series = `${name}_count${selector}`;
+  return {
+    ...queries,
+    requests: requests.replace(series, `histogram_count(${name}${selector})`),
+    latency: `sum by ({{instance}}) (${name}${selector})`,
+    ...(newest === undefined ? {} : { newest: newest.replace(series, `${name}${selector}`) }),
+  };
+}
+
 /** What stands in double braces in a query. */
 export interface Placeholders {
   readonly product: string;
