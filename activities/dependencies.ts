@@ -6,6 +6,7 @@ import type { IssueTracker } from '../adapters/issues/issue-tracker.ts';
 import type { LogSource } from '../adapters/logs/log-source.ts';
 import type { MetricsSource } from '../adapters/metrics/metrics-source.ts';
 import type { Notifier } from '../adapters/notify/notifier.ts';
+import type { PushedMetrics } from '../adapters/otlp/pushed.ts';
 import type { Store } from '../adapters/store/store.ts';
 import type { TrafficControl } from '../adapters/traffic/traffic-control.ts';
 import type { ProductKey } from '../domain/identity.ts';
@@ -28,6 +29,8 @@ export interface ServiceSetup {
   /** Time limit of its restore and of its restart, each, milliseconds; absent: the policy's. */
   readonly stepTimeoutMs?: number | undefined;
   readonly metrics: MetricsSource;
+  /** By which names its metrics are pushed to us; absent: they are asked for. */
+  readonly pushed?: PushedMetrics | undefined;
   readonly probe: HealthProbe;
   /** `null`: nothing stands before the service; a rollback leaves traffic alone. */
   readonly traffic: TrafficControl | null;

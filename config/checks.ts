@@ -1,11 +1,10 @@
-import { queryProblem, querySets } from '../adapters/metrics/prometheus/queries.ts';
 import type { Finding } from './findings.ts';
 import { readFreezeWindow } from './freeze-windows.ts';
+import { memoryLack, metricsProblems, percentileLack } from './metrics-checks.ts';
 import { policyOf } from './policy.ts';
 import type { Env } from './references.ts';
 import type { ConfigFile } from './schema/config-file.ts';
 import type { ProductSettings } from './schema/product.ts';
-import type { ServiceSettings } from './schema/service.ts';
 import type { Path, YamlFile } from './yaml-file.ts';
 
 /** What one key says about another. */
@@ -30,12 +29,13 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
       ...products.flatMap(([product]) => policyProblems(file, yaml, product)),
       ...products.flatMap(([product, settings]) => groupProblems(product, settings, yaml, store)),
       ...products.flatMap(([product]) => neighbourProblems(file, product, yaml)),
-      ...products.flatMap(([product, settings]) => queryProblems(product, settings, yaml)),
+      ...products.flatMap(([product, settings]) => metricsProblems(product, settings, yaml)),
       ...products.flatMap(([product, settings]) => wayProblems(product, settings, yaml)),
     ],
     warnings: [
       ...(env === undefined || env.SMTP_URL ? [] : emailWarnings(file, yaml)),
       ...products.flatMap(([product, settings]) => memoryWarnings(file, yaml, product, settings)),
+      ...products.flatMap(([product, settings]) => percentileWarnings(file, yaml, product, settings)),
       ...products.flatMap(([product, settings]) => enabledWarnings(file, yaml, product, settings)),
       ...windowWarnings(file, yaml),
     ],
@@ -110,21 +110,6 @@ function neighbourProblems(file: ConfigFile, product: string, yaml: YamlFile): F
 }
 
 /** What stands in braces in a user's own PromQL. */
-function queryProblems(product: string, settings: ProductSettings, yaml: YamlFile): Finding[] {
-  return Object.entries(settings.services).flatMap(([service, { metrics }]) => {
-    if (metrics?.kind !== 'prometheus') return [];
-    const at: Path = ['products', product, 'services', service, 'metrics'];
-    const own = Object.entries(metrics.queries ?? {}).map(
-      ([name, query]) => [[...at, 'queries', name], query] as const,
-    );
-    const written = [...own, [[...at, 'selector'], metrics.selector] as const];
-    return written.flatMap(([path, query]) => {
-      const problem = query === undefined ? null : queryProblem(query);
-      return problem === null ? [] : [yaml.at(path, `found a query in which ${problem}`)];
-    });
-  });
-}
-
 /** Traffic has to move to where the old release was started. */
 function wayProblems(product: string, settings: ProductSettings, yaml: YamlFile): Finding[] {
   return Object.entries(settings.services).flatMap(([service, { deploy_target: target, traffic }]) => {
@@ -167,7 +152,7 @@ function memoryWarnings(
 ): Finding[] {
   if (!policyOf(file, product).triggers.memory.enabled) return [];
   return Object.entries(settings.services).flatMap(([service, { enabled = true, metrics }]) => {
-    if (!enabled || metrics?.memory_limit_mb !== undefined) return [];
+    if (!enabled || (metrics !== undefined && 'memory_limit_mb' in metrics)) return [];
     const lack = memoryLack(metrics);
     if (lack === null) return [];
     const message = `the memory trigger is off for ${product}/${service}: ${lack}`;
@@ -175,19 +160,17 @@ function memoryWarnings(
   });
 }
 
-/** Why memory is not judged where no limit is given, or `null`: it is. */
-function memoryLack(metrics: ServiceSettings['metrics']): string | null {
-  if (metrics?.kind !== 'prometheus') {
-    const shown = metrics?.names?.memory_percent ?? 'memory_usage_percent';
-    return `memory_limit_mb is missing, and without it only a metrics page that shows ${shown} is judged`;
-  }
-  if (metrics.queries?.memory_percent !== undefined) return null;
-  const set = metrics.set ?? (metrics.queries?.requests === undefined ? 'prom-client' : null);
-  if (set === 'spring-boot') return null;
-  if (set !== null && 'memoryBytes' in querySets[set].queries)
-    return 'memory_limit_mb is missing, and without it bytes say nothing';
-  if (metrics.queries?.memory_bytes !== undefined) return 'memory_limit_mb is missing';
-  return 'nothing is asked about memory: allowed is a query memory_percent';
+function percentileWarnings(
+  file: ConfigFile,
+  yaml: YamlFile,
+  product: string,
+  settings: ProductSettings,
+): Finding[] {
+  const { enabled, metric } = policyOf(file, product).triggers.latency;
+  return Object.entries(settings.services).flatMap(([service, { metrics }]) => {
+    const lack = enabled ? percentileLack(metrics, metric) : null;
+    return lack === null ? [] : [yaml.at(['products', product, 'services', service, 'metrics'], lack, 'key')];
+  });
 }
 
 /** Checks that a rule needs before it can breach at all. */

@@ -11,6 +11,7 @@ import { policyOf } from '../config/policy.ts';
 import type { Env } from '../config/references.ts';
 import type { ProductSettings } from '../config/schema/product.ts';
 import { defaultEnvironment, type ProductKey, productName } from '../domain/identity.ts';
+import type { PushedReading } from './adapters/metrics-source.ts';
 import { serviceAdapters } from './adapters/service.ts';
 import type { Written } from './adapters/written.ts';
 import { createChannels } from './channels.ts';
@@ -30,6 +31,8 @@ export interface CatalogOptions {
   /** Where reports go when the file does not say; an absolute path. */
   readonly incidentsFolder: string;
   readonly queues: { readonly control: string; readonly watch: string };
+  /** Where metrics that are pushed to the API are kept. */
+  readonly pushed?: PushedReading | undefined;
   /** Takes messages to people where no channel is configured, and what is wrong with a version. */
   readonly stdout: Writable;
 }
@@ -132,7 +135,7 @@ function setupsOf(config: Config, version: number, options: CatalogOptions): Pro
     policy: policyOf(config.data, product),
     policyVersion: version,
     owner: known(config, settings.owner?.name, options.env) ?? 'the owner',
-    services: servicesOf(config, settings, options.env),
+    services: servicesOf(config, settings, options),
     neighbours: neighboursOf(config, settings),
     notifiers: createChannels(config, settings, options),
     ...shared,
@@ -142,11 +145,14 @@ function setupsOf(config: Config, version: number, options: CatalogOptions): Pro
   }));
 }
 
-function servicesOf(config: Config, settings: ProductSettings, env: Env) {
+function servicesOf(config: Config, settings: ProductSettings, { env, pushed }: CatalogOptions) {
+  const { environment = defaultEnvironment } = settings;
   const written: Written = { text: (text) => config.text(text, env), path: (text) => config.path(text, env) };
   return Object.entries(settings.services)
     .filter(([, { enabled = true }]) => enabled)
-    .map(([service, serviceSettings]) => serviceAdapters(service, serviceSettings, written));
+    .map(([service, serviceSettings]) =>
+      serviceAdapters(service, serviceSettings, { written, environment, pushed }),
+    );
 }
 
 /** A neighbour's environment is its own. */

@@ -14,6 +14,8 @@ export interface JsonQuestion {
   /** Of the body as sent and, separately, decompressed. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** Header of a 429 that says how many seconds to wait, where a vendor has one of its own beside `Retry-After`. */
+  readonly waitHeader?: string;
 }
 
 /** What a question over HTTP came to. `found` never names the address, which the caller knows and may have to hide. */
@@ -37,7 +39,7 @@ export type JsonAnswer =
 
 /** One request and its answer. Never throws: not being able to ask is an answer. Redirects are not followed: they lead elsewhere. */
 export async function askJson(question: JsonQuestion): Promise<JsonAnswer> {
-  const { url, method, headers, body, timeoutMs, maxBytes } = question;
+  const { url, method, headers, body, timeoutMs } = question;
   if (!URL.canParse(String(url))) return { kind: 'unreachable', found: 'not a valid URL' };
   const deadline = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([deadline, question.signal]);
@@ -49,7 +51,7 @@ export async function askJson(question: JsonQuestion): Promise<JsonAnswer> {
       ...(body === undefined ? {} : { body }),
       signal,
     });
-    return await read(response, maxBytes);
+    return await read(response, question);
   } catch (error) {
     if (question.signal.aborted) return { kind: 'cancelled', found: 'the check was cancelled' };
     if (deadline.aborted) return { kind: 'timeout', found: `no complete answer within ${timeoutMs} ms` };
@@ -61,7 +63,10 @@ export async function askJson(question: JsonQuestion): Promise<JsonAnswer> {
 /** Of the body of a failure only its sentence is of use. */
 const mostOfFailure = 65_536;
 
-async function read(response: Dispatcher.ResponseData, maxBytes: number): Promise<JsonAnswer> {
+async function read(
+  response: Dispatcher.ResponseData,
+  { maxBytes, waitHeader = 'retry-after' }: JsonQuestion,
+): Promise<JsonAnswer> {
   const { statusCode: status, headers } = response;
   const ok = status >= 200 && status <= 299;
   const text = await textOf(response, ok ? maxBytes : mostOfFailure).catch((error: unknown) => {
@@ -69,7 +74,7 @@ async function read(response: Dispatcher.ResponseData, maxBytes: number): Promis
     if (!ok) return '';
     throw error;
   });
-  if (status === 429) return rateLimited(headers['retry-after']);
+  if (status === 429) return rateLimited(headers['retry-after'] ?? headers[waitHeader]);
   const value = parsed(text);
   if (ok)
     return { kind: 'answered', status, value, contentType: String(headers['content-type'] ?? ''), headers };

@@ -4,7 +4,14 @@ import { createPrometheusApi } from './prometheus/api.ts';
 import type { Settings } from './prometheus/ask.ts';
 import { history } from './prometheus/history.ts';
 import { measure } from './prometheus/measure.ts';
-import { type Queries, type QuerySetName, querySets, type Signal } from './prometheus/queries.ts';
+import {
+  ofNativeHistograms,
+  type Queries,
+  type QuerySetName,
+  querySets,
+  type Signal,
+} from './prometheus/queries.ts';
+import { sharedPrometheus } from './prometheus/shared.ts';
 
 /** Those left out are those of the set. */
 export type OwnQueries = { readonly [Name in Signal]?: string | undefined };
@@ -22,6 +29,8 @@ export interface PrometheusOptions {
   /** Label of the requests that names the endpoint; absent: endpoints are not told apart. */
   readonly endpointLabel?: string | undefined;
   readonly latencyUnit?: 'seconds' | 'milliseconds' | undefined;
+  /** What the ready-made queries ask for; default `classic`. */
+  readonly histograms?: 'classic' | 'native' | undefined;
   /** What memory is a percentage of, MiB (1,048,576 bytes). */
   readonly memoryLimitMb?: number | undefined;
   readonly bearerToken?: string | undefined;
@@ -37,6 +46,8 @@ export interface PrometheusOptions {
   readonly staleAfterMs?: number | undefined;
   /** For each query of a check. */
   readonly timeoutMs?: number | undefined;
+  /** A question waits this long for those of other products, with which it is asked as one. */
+  readonly shareMs?: number | undefined;
   /** Of each answer, as sent and decompressed. */
   readonly maxBytes?: number | undefined;
 }
@@ -44,10 +55,12 @@ export interface PrometheusOptions {
 /** Asks the HTTP API of Prometheus, or of what speaks it: Thanos, Mimir, VictoriaMetrics. */
 export function createPrometheusSource(options: PrometheusOptions): MetricsSource {
   const settings = settingsOf(options);
-  const api = createPrometheusApi({ url: settings.url, headers: headersOf(options) });
+  const access = { url: settings.url, headers: headersOf(options) };
+  const shared = sharedPrometheus(access, options.shareMs ?? 200);
+  const alone = createPrometheusApi(access);
   return {
-    measure: (request) => measure(api, settings, request),
-    history: (request) => history(api, settings, request),
+    measure: (request) => measure(shared, settings, request),
+    history: (request) => history(alone, settings, request),
   };
 }
 
@@ -57,7 +70,9 @@ function settingsOf(options: PrometheusOptions): Settings {
   );
   const name = options.set ?? (options.queries?.requests === undefined ? 'prom-client' : null);
   const set = name === null ? null : querySets[name];
-  const queries = { ...set?.queries, ...own } as Queries;
+  const ready: Queries | undefined = set?.queries;
+  const asked = ready !== undefined && options.histograms === 'native' ? ofNativeHistograms(ready) : ready;
+  const queries = { ...asked, ...own } as Queries;
   const selector = options.selector ?? set?.selector ?? '';
   const instanceLabel = options.instanceLabel ?? 'instance';
   const endpointLabel = options.endpointLabel ?? null;

@@ -177,5 +177,20 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
           .execute();
       },
     },
+    '0006_pushed': {
+      async up(db) {
+        await db.schema
+          .createTable('pushed')
+          .addColumn('product', 'text', (column) => column.notNull())
+          .addColumn('environment', 'text', (column) => column.notNull())
+          .addColumn('service', 'text', (column) => column.notNull())
+          .addColumn('instance', 'text', (column) => column.notNull())
+          .addColumn('version', 'bigint', (column) => column.notNull())
+          .addColumn('at_ms', 'bigint', (column) => column.notNull())
+          .addColumn('document', 'text', (column) => column.notNull())
+          .addPrimaryKeyConstraint('pushed_key', ['product', 'environment', 'service', 'instance'])
+          .execute();
+      },
+    },
   };
 }

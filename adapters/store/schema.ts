@@ -58,6 +58,15 @@ export interface Database {
     firing: number;
     seen_at_ms: number;
   };
+  /** What instances push of their metrics, the newest state of each. */
+  pushed: ProductScope & {
+    service: string;
+    instance: string;
+    /** Grows with each write. */
+    version: number;
+    at_ms: number;
+    document: Json;
+  };
   timeline: ProductScope & {
     key: string;
     seq: Generated<number>;

@@ -7,6 +7,7 @@ import type { Dialect } from './migrations.ts';
 import { createNoticeRecords, type NoticeRecords } from './notices.ts';
 import { createPolicyRecords, type PolicyRecords } from './policies.ts';
 import { createProductRecords, type ProductRecords } from './products.ts';
+import { createPushedRecords, type PushedRecords } from './pushed.ts';
 import { createReleaseRecords, type ReleaseRecords } from './releases.ts';
 import type { Database } from './schema.ts';
 import { createTimelineRecords, type TimelineRecords } from './timeline.ts';
@@ -26,6 +27,7 @@ export interface Store {
   readonly notices: NoticeRecords;
   readonly wayBack: WayBackRecords;
   readonly alerts: AlertRecords;
+  readonly pushed: PushedRecords;
   /** Rejects when the store cannot be written. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -47,6 +49,7 @@ export async function openStore(location: string): Promise<Store> {
     notices: createNoticeRecords(db, run),
     wayBack: createWayBackRecords(db, run),
     alerts: createAlertRecords(db, run),
+    pushed: createPushedRecords(db, run),
     check: () => run(() => writable(db)),
     close: () => db.destroy(),
   };

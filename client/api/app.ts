@@ -15,6 +15,7 @@ import { addCommandRoutes } from './command-routes.ts';
 import { addDeploymentRoutes } from './deployment-routes.ts';
 import { addGateRoutes } from './gate-routes.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
+import { addOtlpRoutes } from './otlp-routes.ts';
 import { plain, statisticsQuery, statistics as statisticsSchema } from './schemas.ts';
 
 /** A question to the store takes no longer. */
@@ -65,6 +66,7 @@ export function createApp(options: AppOptions): App {
   addDeploymentRoutes(app, options);
   addCommandRoutes(app, options);
   addAlertRoutes(app, options);
+  addOtlpRoutes(app, options);
   addGateRoutes(app, options);
   addIncidentRoutes(app, options);
   addStatistics(app, options);

@@ -45,7 +45,7 @@ export async function openSystem(options: CommonOptions, role: PolicyRole): Prom
     folder,
     config,
     store,
-    catalog: catalogOver(() => policyFor(role, store, config), file, folder),
+    catalog: catalogOver(() => policyFor(role, store, config), { file, folder, store }),
     warnings: warnings.map((warning) => `${warning.file}:${warning.line}: ${warning.message}`),
     close: () => store.close(),
   };
@@ -63,12 +63,12 @@ async function policyFor(
 
 function catalogOver(
   read: () => Promise<{ version: number; source: string }>,
-  file: string,
-  folder: string,
+  { file, folder, store }: { readonly file: string; readonly folder: string; readonly store: Store },
 ): ConfiguredCatalog {
   return createCatalog({
     read: async () => ({ ...(await read()), file }),
     env: process.env,
+    pushed: store.pushed,
     incidentsFolder: join(folder, 'incidents'),
     queues: { control: controlQueue, watch: watchQueue },
     stdout: process.stdout,

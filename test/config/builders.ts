@@ -15,6 +15,9 @@ export const fullEnv = {
   DEPLOYER_TOKEN: 'deployer-token',
   DEPLOYER_SECRET: `whsec_${Buffer.alloc(24, 8).toString('base64')}`,
   GITHUB_TOKEN: 'github-token',
+  DD_API_KEY: 'datadog-key',
+  DD_APP_KEY: 'datadog-application-key',
+  FIGURES_KEY: 'figures-key',
   PROMETHEUS_TOKEN: 'prometheus-token',
 };
 

@@ -251,6 +251,85 @@ describe('queries for Prometheus', () => {
   });
 });
 
+describe('pages in JSON', () => {
+  const withJson = (more: string) =>
+    problemsIn(
+      aProduct().replace(
+        'kind: scrape, memory_limit_mb: 512',
+        `kind: json, values: { requests: a, errors: b }, memory_limit_mb: 1, ${more}`,
+      ),
+    );
+
+  it('stand at one place, with placeholders that are known', () => {
+    expect(withJson('url: "https://a/{{service}}/{{instance}}"')).toEqual([]);
+    expect(withJson('url: "https://a/{{pod}}"')).toEqual([
+      expect.stringContaining(
+        '{{pod}} is not known; allowed: {{product}}, {{environment}}, {{service}}, {{instance}}',
+      ),
+    ]);
+    expect(withJson('url: "https://a/", path: /b')).toEqual([
+      expect.stringContaining('metrics.path: found a path beside url; allowed: one of them'),
+    ]);
+  });
+});
+
+describe('queries for Datadog', () => {
+  const withDatadog = (more: string) =>
+    aProduct().replace(
+      'kind: scrape, memory_limit_mb: 512',
+      `kind: datadog, api_key: a, application_key: b, ${more}`,
+    );
+
+  it('are of an operation, or of one’s own', () => {
+    expect(problemsIn(withDatadog('operation: express.request'))).toEqual([]);
+    expect(problemsIn(withDatadog('site: datadoghq.eu'))).toEqual([
+      expect.stringContaining('allowed: operation, or queries for requests and errors'),
+    ]);
+  });
+
+  it('ask for counts, and for the percentile that is judged', () => {
+    expect(problemsIn(withDatadog('operation: a, queries: { errors: "sum:a{*}" }'))).toEqual([
+      expect.stringContaining('metrics.queries.errors: found a query in which a count may be told as a rate'),
+    ]);
+    const memory = 'queries: { memory_percent: "max:a{*}" }';
+    expect(warningsIn(withDatadog(`operation: a, percentile: p99, ${memory}`))).toEqual([
+      expect.stringContaining('the trigger judges p95, and p99 is asked for; allowed: percentile: p95'),
+    ]);
+  });
+});
+
+describe('metrics of CloudWatch', () => {
+  const withCloudWatch = (more: string) =>
+    problemsIn(
+      aProduct().replace(
+        'kind: scrape, memory_limit_mb: 512',
+        `kind: cloudwatch, region: eu-central-1, ${more}`,
+      ),
+    );
+  const alb = 'alb: { load_balancer: app/a, target_groups: [targetgroup/a] }';
+
+  it('are those of a load balancer, or of one’s own', () => {
+    expect(withCloudWatch(alb)).toEqual([]);
+    expect(withCloudWatch('ecs: { cluster: a, service: b }')).toEqual([
+      expect.stringContaining('allowed: alb, or queries for requests and errors'),
+    ]);
+  });
+
+  it('are named in whole, or by an expression', () => {
+    const own = (query: string) => withCloudWatch(`${alb}, queries: { errors: [{ ${query} }] }`);
+    expect(own('expression: "SELECT a"')).toEqual([]);
+    expect(own('namespace: A, metric: b, stat: Sum, dimensions: { S: "{{service}}" }')).toEqual([]);
+    expect(own('namespace: A, metric: b')).toEqual([
+      expect.stringContaining(
+        'queries.errors[0]: found a mapping; allowed: namespace, metric, stat and dimensions, or expression alone',
+      ),
+    ]);
+    expect(own('expression: "SELECT {{release}}"')).toEqual([
+      expect.stringContaining('{{release}} is not known'),
+    ]);
+  });
+});
+
 describe('a mistake in the file', () => {
   it.each(problems)('is told with its place and what is allowed: %s', (_name, source, ...expected) => {
     expect(problemsIn(source)).toEqual(expected);

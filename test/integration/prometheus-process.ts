@@ -45,6 +45,7 @@ export async function startPrometheus({ targets = {}, past }: PrometheusGiven): 
       '--storage.tsdb.retention.time=30d',
       `--web.listen-address=${url.slice('http://'.length)}`,
       '--log.level=error',
+      '--enable-feature=native-histograms',
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );

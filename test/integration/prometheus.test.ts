@@ -7,12 +7,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Cursor, MetricsSource } from '../../adapters/metrics/metrics-source.ts';
 import { querySets } from '../../adapters/metrics/prometheus/queries.ts';
 import { createPrometheusSource, type PrometheusOptions } from '../../adapters/metrics/prometheus.ts';
-import { histogramTotal } from '../../domain/histogram.ts';
+import { histogramTotal, quantileMs } from '../../domain/histogram.ts';
 import { type Handler, startMetricsPage } from '../adapters/metrics/metrics-page.ts';
 import { describeMetricsSource } from '../adapters/metrics/metrics-source.contract.ts';
 import { aProcess } from '../adapters/metrics/scraped-process.ts';
 import { afterwards, cleanUp, temporaryFolder } from '../adapters/temporary.ts';
 import { runCli } from '../client/run-cli.ts';
+import { startNativeHistogramsPage } from './native-histograms-page.ts';
 import { type PrometheusProcess, startPrometheus, until } from './prometheus-process.ts';
 
 const where = { product: 'shop', environment: 'production', service: 'web', instances: [] };
@@ -127,6 +128,68 @@ describe('a real Prometheus', () => {
     expect(counts).toMatchObject({ requests: 70, errors: 7 });
     expect(counts.latency === null ? 0 : histogramTotal(counts.latency)).toBe(70);
     expect(missing).toEqual([]);
+  });
+
+  it('serves native histograms that count as classic ones do', async () => {
+    const page = await startNativeHistogramsPage();
+    page.serve(100, '200', 30);
+    const prometheus = await startPrometheus({ targets: { web: [page.target] } });
+    const total = 'sum(histogram_count(http_request_duration_seconds))';
+    await until(async () => (await prometheus.valueOf(total)) === 100);
+    const source = createPrometheusSource({
+      url: prometheus.url,
+      set: 'express',
+      histograms: 'native',
+      ...quick,
+    });
+    const first = await measured(source, null);
+    page.serve(40, '200', 400);
+    page.serve(10, '503', 400);
+    await until(async () => (await prometheus.valueOf(total)) === 150);
+    const { counts } = await measured(source, first.cursor);
+    expect(counts).toMatchObject({ requests: 50, errors: 10 });
+    expect(quantileMs(counts.latency, 0.95)).toBeGreaterThan(350);
+    expect(quantileMs(counts.latency, 0.95)).toBeLessThanOrEqual(421);
+  });
+
+  it('gives products that share a question what it gives each alone', async () => {
+    const names = ['web', 'a.b', 'a-b', 'aXb'];
+    const pages = await Promise.all(names.map(() => startMetricsPage()));
+    for (const [i, page] of pages.entries()) {
+      afterwards(() => page.close());
+      page.serve(10 + i, i, 30);
+    }
+    const targets = Object.fromEntries(
+      names.map((name, i) => [name, [pages[i]?.url.slice('http://'.length) ?? '']]),
+    );
+    const prometheus = await startPrometheus({ targets });
+    await until(async () => (await prometheus.valueOf('sum(http_requests_total)')) === 46);
+    const check = (shareMs: number, cursors: readonly (Cursor | null)[] = []) =>
+      Promise.all(
+        names.map((service, i) =>
+          createPrometheusSource({ url: prometheus.url, ...quick, shareMs }).measure({
+            ...where,
+            service,
+            cursor: cursors[i] ?? null,
+            signal: AbortSignal.timeout(10_000),
+          }),
+        ),
+      );
+    const cursors = (await check(200)).map((found) => (found.kind === 'measured' ? found.cursor : null));
+    for (const [i, page] of pages.entries()) page.serve(100 + i, 2 * i, 300);
+    await until(async () => (await prometheus.valueOf('sum(http_requests_total)')) === 452);
+    const countsOf = (found: Awaited<ReturnType<typeof check>>) =>
+      found.map((one) =>
+        one.kind === 'measured' ? [one.counts.requests, one.counts.errors, one.counts.latency] : one.reason,
+      );
+    const [together, alone] = [countsOf(await check(200, cursors)), countsOf(await check(0, cursors))];
+    expect(together).toEqual(alone);
+    expect(together.map((counts) => counts.slice(0, 2))).toEqual([
+      [100, 0],
+      [101, 2],
+      [102, 4],
+      [103, 6],
+    ]);
   });
 
   it('calls a service stale that is not scraped any more', async () => {

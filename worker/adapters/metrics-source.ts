@@ -1,14 +1,177 @@
+import type { MetricQuery } from '../../adapters/metrics/cloudwatch/queries.ts';
+import { createCloudWatchSource } from '../../adapters/metrics/cloudwatch.ts';
+import { createDatadogSource } from '../../adapters/metrics/datadog.ts';
+import { createJsonSource } from '../../adapters/metrics/json.ts';
 import type { MetricsSource } from '../../adapters/metrics/metrics-source.ts';
+import { createOtlpSource } from '../../adapters/metrics/otlp.ts';
 import { createPrometheusSource } from '../../adapters/metrics/prometheus.ts';
 import { createScrapeSource } from '../../adapters/metrics/scrape.ts';
+import { defaultOtlpNames, type OtlpNames, type PushedMetrics } from '../../adapters/otlp/pushed.ts';
+import type { PushedRecords } from '../../adapters/store/pushed.ts';
 import type { MetricsSettings } from '../../config/schema/metrics-sources.ts';
-import { ms, text, type Written } from './written.ts';
+import { ms, text, texts, type Written } from './written.ts';
 
 type ScrapeSettings = Extract<MetricsSettings, { readonly kind: 'scrape' }>;
+type CloudWatchSettings = Extract<MetricsSettings, { readonly kind: 'cloudwatch' }>;
+type DatadogSettings = Extract<MetricsSettings, { readonly kind: 'datadog' }>;
+type JsonSettings = Extract<MetricsSettings, { readonly kind: 'json' }>;
+type OtlpSettings = Extract<MetricsSettings, { readonly kind: 'otlp' }>;
 type PrometheusSettings = Extract<MetricsSettings, { readonly kind: 'prometheus' }>;
 
-export function metricsOf(settings: MetricsSettings | undefined, written: Written): MetricsSource {
-  return settings?.kind === 'prometheus' ? prometheusOf(settings, written) : scrapeOf(settings, written);
+/** Reads what is pushed. */
+export type PushedReading = Pick<PushedRecords, 'read'>;
+
+export function metricsOf(
+  settings: MetricsSettings | undefined,
+  written: Written,
+  pushed: PushedReading = unread,
+): MetricsSource {
+  switch (settings?.kind) {
+    case 'prometheus':
+      return prometheusOf(settings, written);
+    case 'json':
+      return jsonOf(settings, written);
+    case 'datadog':
+      return datadogOf(settings, written);
+    case 'cloudwatch':
+      return cloudWatchOf(settings, written);
+    case 'otlp':
+      return createOtlpSource({
+        records: pushed,
+        names: otlpNamesOf(settings, written),
+        memoryLimitMb: settings.memory_limit_mb,
+        staleAfterMs: ms(settings.stale_after_seconds),
+        timeoutMs: ms(settings.timeout_seconds),
+      });
+    default:
+      return scrapeOf(settings, written);
+  }
+}
+
+const unread: PushedReading = { read: () => Promise.reject(new Error('there is no store')) };
+
+/** By which names a service is known that pushes; `undefined`: it does not. */
+export function pushedOf(
+  settings: MetricsSettings | undefined,
+  { service, environment }: { readonly service: string; readonly environment: string },
+  written: Written,
+): PushedMetrics | undefined {
+  if (settings?.kind !== 'otlp') return undefined;
+  return {
+    serviceName: text(settings.service_name, written) ?? service,
+    environmentName: text(settings.environment_name, written) ?? environment,
+    names: otlpNamesOf(settings, written),
+  };
+}
+
+function otlpNamesOf({ names }: OtlpSettings, written: Written): OtlpNames {
+  return {
+    latency: text(names?.latency, written) ?? defaultOtlpNames.latency,
+    dbConnectionErrors: text(names?.db_connection_errors, written) ?? null,
+    memoryBytes: text(names?.memory_bytes, written) ?? defaultOtlpNames.memoryBytes,
+    memoryPercent: text(names?.memory_percent, written) ?? null,
+    cpuSeconds: text(names?.cpu_seconds, written) ?? defaultOtlpNames.cpuSeconds,
+    affectedUsers: text(names?.affected_users, written) ?? null,
+  };
+}
+
+function datadogOf(settings: DatadogSettings, written: Written): MetricsSource {
+  const { queries } = settings;
+  return createDatadogSource({
+    site: text(settings.site, written),
+    url: text(settings.url, written),
+    apiKey: written.text(settings.api_key),
+    applicationKey: written.text(settings.application_key),
+    operation: text(settings.operation, written),
+    queries: {
+      requests: text(queries?.requests, written),
+      errors: text(queries?.errors, written),
+      latencyMs: text(queries?.latency, written),
+      dbConnectionErrors: text(queries?.db_connection_errors, written),
+      memoryPercent: text(queries?.memory_percent, written),
+      cpuPercent: text(queries?.cpu_percent, written),
+      affectedUsers: text(queries?.affected_users, written),
+      alive: text(queries?.alive, written),
+    },
+    percentile: settings.percentile,
+    latencyUnit: settings.latency_unit,
+    settleMs: ms(settings.settle_seconds),
+    staleAfterMs: ms(settings.stale_after_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
+}
+
+function cloudWatchOf(settings: CloudWatchSettings, written: Written): MetricsSource {
+  const { alb, ecs, queries } = settings;
+  const own = (list: CloudWatchList) => list?.map((query) => metricQueryOf(query, written));
+  return createCloudWatchSource({
+    region: written.text(settings.region),
+    ...(alb != null && {
+      alb: {
+        loadBalancer: written.text(alb.load_balancer),
+        targetGroups: alb.target_groups.map(written.text),
+      },
+    }),
+    ...(ecs != null && { ecs: { cluster: written.text(ecs.cluster), service: written.text(ecs.service) } }),
+    queries: {
+      requests: own(queries?.requests),
+      errors: own(queries?.errors),
+      latencyMs: own(queries?.latency),
+      dbConnectionErrors: own(queries?.db_connection_errors),
+      memoryPercent: own(queries?.memory_percent),
+      cpuPercent: own(queries?.cpu_percent),
+      affectedUsers: own(queries?.affected_users),
+      alive: own(queries?.alive),
+    },
+    percentile: settings.percentile,
+    latencyUnit: settings.latency_unit,
+    settleMs: ms(settings.settle_seconds),
+    staleAfterMs: ms(settings.stale_after_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
+}
+
+type CloudWatchList = NonNullable<CloudWatchSettings['queries']>['requests'];
+
+/** The checks let one of both forms through. */
+function metricQueryOf(query: NonNullable<CloudWatchList>[number], written: Written): MetricQuery {
+  if (query.expression !== undefined) return { expression: written.text(query.expression) };
+  return {
+    namespace: written.text(query.namespace ?? ''),
+    metric: written.text(query.metric ?? ''),
+    dimensions: texts(query.dimensions ?? {}, written),
+    stat: written.text(query.stat ?? ''),
+  };
+}
+
+function jsonOf(settings: JsonSettings, written: Written): MetricsSource {
+  const { values } = settings;
+  return createJsonSource({
+    path: text(settings.path, written),
+    url: text(settings.url, written),
+    paths: {
+      requests: values.requests,
+      errors: values.errors,
+      latencyBuckets: values.latency_buckets,
+      latencyPercentile: values.latency_percentile,
+      dbConnectionErrors: values.db_connection_errors,
+      memoryPercent: values.memory_percent,
+      memoryBytes: values.memory_bytes,
+      memoryLimitBytes: values.memory_limit_bytes,
+      cpuSeconds: values.cpu_seconds,
+      affectedUsers: values.affected_users,
+      startTime: values.start_time,
+      timestamp: values.timestamp,
+    },
+    counts: settings.counts,
+    intervalMs: ms(settings.interval_seconds),
+    latencyUnit: settings.latency_unit,
+    buckets: settings.buckets,
+    headers: texts(settings.headers ?? {}, written),
+    memoryLimitMb: settings.memory_limit_mb,
+    staleAfterMs: ms(settings.stale_after_seconds),
+    timeoutMs: ms(settings.timeout_seconds),
+  });
 }
 
 function prometheusOf(settings: PrometheusSettings, written: Written): MetricsSource {
@@ -21,6 +184,7 @@ function prometheusOf(settings: PrometheusSettings, written: Written): MetricsSo
     instanceLabel: own(settings.instance_label),
     endpointLabel: own(settings.endpoint_label),
     latencyUnit: settings.latency_unit,
+    histograms: settings.histograms,
     memoryLimitMb: settings.memory_limit_mb,
     bearerToken: own(settings.bearer_token),
     username: own(settings.username),
@@ -30,6 +194,7 @@ function prometheusOf(settings: PrometheusSettings, written: Written): MetricsSo
     settleMs: ms(settings.settle_seconds),
     staleAfterMs: ms(settings.stale_after_seconds),
     timeoutMs: ms(settings.timeout_seconds),
+    shareMs: ms(settings.share_seconds),
     queries: {
       requests: own(queries?.requests),
       errors: own(queries?.errors),

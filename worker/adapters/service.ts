@@ -6,19 +6,32 @@ import { createFileLogs } from '../../adapters/logs/file-logs.ts';
 import type { CompatibilitySettings } from '../../config/schema/compatibility.ts';
 import type { ServiceSettings } from '../../config/schema/service.ts';
 import { targetOf } from './deploy-target.ts';
-import { metricsOf } from './metrics-source.ts';
+import { metricsOf, type PushedReading, pushedOf } from './metrics-source.ts';
 import { switchMsOf, trafficOf } from './traffic-control.ts';
 import { ms, text, texts, type Written } from './written.ts';
 
+/** What the file says of a service stands in. */
+export interface Surroundings {
+  readonly written: Written;
+  readonly environment: string;
+  /** What is pushed to the API; absent: there is no store. */
+  readonly pushed?: PushedReading | undefined;
+}
+
 /** How one service is reached, by its part of the file. */
-export function serviceAdapters(service: string, settings: ServiceSettings, written: Written): ServiceSetup {
+export function serviceAdapters(
+  service: string,
+  settings: ServiceSettings,
+  { written, environment, pushed }: Surroundings,
+): ServiceSetup {
   try {
     return {
       service,
       target: targetOf(service, settings.deploy_target, written),
       way: 'way' in settings.deploy_target ? settings.deploy_target.way : undefined,
       stepTimeoutMs: ms(settings.deploy_target.step_timeout_seconds),
-      metrics: metricsOf(settings.metrics, written),
+      metrics: metricsOf(settings.metrics, written, pushed),
+      pushed: pushedOf(settings.metrics, { service, environment }, written),
       probe: createHttpProbe({
         path: text(settings.health?.path, written),
         timeoutMs: ms(settings.health?.timeout_seconds),

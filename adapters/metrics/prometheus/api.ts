@@ -1,4 +1,5 @@
 import { askJson, type JsonAnswer } from '../../http/ask-json.ts';
+import { classicSeries } from './native-histogram.ts';
 
 /** How the HTTP API is reached; Thanos, Mimir and VictoriaMetrics serve the same one below a path of their own. */
 export interface PrometheusAccess {
@@ -18,6 +19,8 @@ export interface RangeQuery {
   /** Of the body as sent and, separately, decompressed. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** The service that it is about, where others may ask the same of theirs. */
+  readonly service?: string;
 }
 
 /** One series of a matrix. Points are numbers only: what is `NaN` or infinite is left out. */
@@ -40,6 +43,8 @@ export interface RangeFailure {
   readonly found: string;
   /** How long the server asks to wait, where it says so. */
   readonly retryAfterMs?: number;
+  /** The question may be too large, and a smaller one be answered. */
+  readonly isTooMuch?: boolean;
 }
 
 /** The one door to the server. Never throws: not being able to ask is an answer. */
@@ -85,7 +90,9 @@ async function ask(
     case 'answered':
       return matrixOf(answer.value, answer.contentType);
     case 'refused':
-      return refusal(answer);
+      return { ...refusal(answer), isTooMuch: [400, 413, 414, 422].includes(answer.status) };
+    case 'too_large':
+      return { kind: 'error', found: answer.found, isTooMuch: true };
     default: {
       const kind = answer.kind === 'timeout' || answer.kind === 'rate_limited' ? answer.kind : 'error';
       const { retryAfterMs } = answer;
@@ -148,13 +155,14 @@ function failureOf(before: string, { errorType, error }: Envelope): RangeFailure
   return { kind: errorType === 'timeout' ? 'timeout' : 'error', found: sentence.slice(0, 300) };
 }
 
-/** `null`: not a matrix. Native histograms come as `histograms` instead of `values` and are no numbers. */
+/** `null`: not a matrix. Native histograms come as `histograms` instead of `values`. */
 function seriesOf(data: unknown): Series[] | null {
   if (!isObject(data) || data.resultType !== 'matrix' || !Array.isArray(data.result)) return null;
-  return data.result.filter(isObject).map(({ metric, values }) => ({
-    labels: isObject(metric) ? (metric as Record<string, string>) : {},
-    points: Array.isArray(values) ? values.flatMap(pointOf) : [],
-  }));
+  return data.result.filter(isObject).flatMap(({ metric, values, histograms }): Series[] => {
+    const labels = isObject(metric) ? (metric as Record<string, string>) : {};
+    const native = Array.isArray(histograms) ? classicSeries(labels, histograms) : [];
+    return [...native, { labels, points: Array.isArray(values) ? values.flatMap(pointOf) : [] }];
+  });
 }
 
 function pointOf(pair: unknown): Series['points'] {

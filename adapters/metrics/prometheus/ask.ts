@@ -66,6 +66,7 @@ export async function askAll(api: PrometheusApi, settings: Settings, question: Q
         timeoutMs,
         maxBytes: settings.maxBytes,
         signal,
+        service: question.about.service,
       });
       return { name, answer };
     }),

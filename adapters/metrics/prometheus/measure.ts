@@ -1,21 +1,21 @@
 import type { Readings } from '../../../domain/counters.ts';
 import type { Cursor, Measurement, MeasureRequest } from '../metrics-source.ts';
-import type { PrometheusApi } from './api.ts';
 import { askAll, type Blindness, blind, noStatus, placeholdersOf, type Settings, signalsOf } from './ask.ts';
 import { countSteps, without, withoutGains, withoutLosses } from './counts.ts';
 import { type Answers, lastScrapes, readingsAlong, tellsErrors } from './readings.ts';
+import type { SharedPrometheus } from './shared.ts';
 
 /** After a longer time only the newest steps are looked at. Times of 50 points and more VictoriaMetrics moves to its own grid. */
 const mostSteps = 49;
 
 /** What happened since the cursor, in steps of the scrapes. */
 export async function measure(
-  api: PrometheusApi,
+  api: SharedPrometheus,
   settings: Settings,
   request: MeasureRequest,
 ): Promise<Measurement> {
   const cursor = readCursor(request.cursor, settings.format);
-  const endMs = Date.now() - settings.settleMs;
+  const endMs = api.nowMs() - settings.settleMs;
   const timesMs = timesUpTo(endMs, Math.min(cursor?.atMs ?? endMs, endMs - settings.staleAfterMs), settings);
   const running = request.instances.filter((instance) => instance.running);
   const releases = [...new Set(running.flatMap(({ release }) => release ?? []))];

@@ -200,6 +200,21 @@ export const querySets = {
 
 export type QuerySetName = keyof typeof querySets;
 
+/** Those of a set where the program serves native histograms, which have no series for buckets and counts. */
+export function ofNativeHistograms(queries: Queries): Queries {
+  const { requests, latency, newest } = queries;
+  const histogram = /^sum by \(\{\{instance\}\}, le\) \((\w+)_bucket(\{.*\})\)$/.exec(latency ?? '');
+  if (histogram === null) return queries;
+  const [, name = '', selector = ''] = histogram;
+  const series = `${name}_count${selector}`;
+  return {
+    ...queries,
+    requests: requests.replace(series, `histogram_count(${name}${selector})`),
+    latency: `sum by ({{instance}}) (${name}${selector})`,
+    ...(newest === undefined ? {} : { newest: newest.replace(series, `${name}${selector}`) }),
+  };
+}
+
 /** What stands in double braces in a query. */
 export interface Placeholders {
   readonly product: string;
@@ -250,10 +265,11 @@ export function queryProblem(template: string): string | null {
 }
 
 /** As it stands between the quotes of PromQL. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return text.replace(/[\\"\n]/g, (sign) => (sign === '\n' ? '\\n' : `\\${sign}`));
 }
 
-function pattern(text: string): string {
+/** As it stands between the quotes of PromQL, matched as it is. */
+export function pattern(text: string): string {
   return quoted(text.replace(/[\\^$.*+?()[\]{}|]/g, (sign) => `\\${sign}`));
 }

@@ -122,7 +122,7 @@ function parse(text: string): Query {
   if (found === null) throw new Error(`the stand-in does not know ${text}`);
   const [, how = '', by = '', timestamp, name = '', selector = ''] = found;
   const matchers = [...selector.matchAll(/(\w+)(=~|=)"([^"]*)"/g)].map(
-    ([, label = '', operator = '', value = '']) => [label, operator, value] as const,
+    ([, label = '', operator = '', value = '']) => [label, operator, value.replace(/\\(.)/g, '$1')] as const,
   );
   return {
     how,

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../../adapters/metrics/metrics-source.ts';
 import { type QuerySetName, queryProblem, querySets } from '../../../adapters/metrics/prometheus/queries.ts';
 import { createPrometheusSource, type PrometheusOptions } from '../../../adapters/metrics/prometheus.ts';
+import { quantileMs } from '../../../domain/histogram.ts';
 import type { Instance } from '../../../domain/live.ts';
 import { describeMetricsSource } from './metrics-source.contract.ts';
 import {
@@ -306,6 +307,42 @@ describe('asking Prometheus', () => {
       { by: 'endpoint', name: '/cart', requests: 60, errors: 0 },
       { by: 'endpoint', name: '/pay', requests: 6, errors: 4 },
     ]);
+  });
+
+  it('reads native histograms as the API has them, coarser ones too', async () => {
+    let buckets: unknown[] = [];
+    let count = 0;
+    server.answer((_request, response, form) => {
+      const query = form.get('query') ?? '';
+      const at = Number(form.get('end'));
+      if (query.includes('histogram_count'))
+        return answerWith(
+          response,
+          matrix([{ metric: { instance: 'a', status_code: '200' }, values: [[at, String(count)]] }]),
+        );
+      if (query !== 'sum by (instance) (http_request_duration_seconds{job="web"})')
+        return answerWith(response, matrix([]));
+      const histograms = [[at, { count: String(count), sum: '9', buckets }]];
+      return answerWith(response, matrix([{ metric: { instance: 'a' }, histograms }]));
+    });
+    const options = { set: 'express', histograms: 'native' } as const;
+    buckets = [
+      [3, '-0.001', '0.001', '2'],
+      [0, '0.0220970869120796', '0.0262780129766786', '98'],
+    ];
+    count = 100;
+    const first = await measured(null, options);
+    // Coarser by now: schema 0 in place of 2.
+    buckets = [
+      [3, '-0.001', '0.001', '2'],
+      [0, '0.015625', '0.03125', '98'],
+      [0, '0.5', '1', '40'],
+    ];
+    count = 140;
+    const { counts } = await measured(first.cursor, options);
+    expect(counts.requests).toBe(40);
+    expect(quantileMs(counts.latency, 0.95)).toBeGreaterThan(500);
+    expect(quantileMs(counts.latency, 0.95)).toBeLessThanOrEqual(1_000);
   });
 
   it('counts what a process did before it restarted between two checks, and after', async () => {

@@ -540,6 +540,37 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       });
     });
 
+    describe('what instances push', () => {
+      const web = { ...shop, service: 'web' };
+
+      it('is kept by instance, the newest of each', async () => {
+        await store.pushed.change({ ...web, instance: 'b' }, 1_000, () => '1');
+        await store.pushed.change({ ...web, instance: 'a' }, 2_000, () => '2');
+        await store.pushed.change({ ...web, instance: 'b' }, 3_000, (before) => `${before}3`);
+        expect(await store.pushed.read(web, 0)).toEqual([
+          { instance: 'a', atMs: 2_000, document: '2' },
+          { instance: 'b', atMs: 3_000, document: '13' },
+        ]);
+        expect(await store.pushed.read({ ...web, service: 'api' }, 0)).toEqual([]);
+        expect(await store.pushed.read(web, 2_001)).toHaveLength(1);
+      });
+
+      it('is not lost when several write at once', async () => {
+        const other = await openStore(harness.location);
+        afterwards(() => other.close());
+        const add = (to: Store) =>
+          to.pushed.change({ ...web, instance: 'a' }, 1_000, (before) => String(Number(before ?? 0) + 1));
+        await Promise.all([add(store), add(other), add(store), add(other)]);
+        expect((await store.pushed.read(web, 0))[0]?.document).toBe('4');
+      });
+
+      it('is forgotten after a while', async () => {
+        await store.pushed.change({ ...web, instance: 'a' }, 1_000, () => '1');
+        await store.pushed.prune(1_001);
+        expect(await store.pushed.read(web, 0)).toEqual([]);
+      });
+    });
+
     describe('alerts', () => {
       const anAlert = {
         fingerprint: 'a1',
