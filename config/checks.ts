@@ -31,6 +31,7 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
       ...products.flatMap(([product]) => neighbourProblems(file, product, yaml)),
       ...products.flatMap(([product, settings]) => metricsProblems(product, settings, yaml)),
       ...products.flatMap(([product, settings]) => wayProblems(product, settings, yaml)),
+      ...products.flatMap(([product, settings]) => gitopsProblems(product, settings, yaml)),
     ],
     warnings: [
       ...(env === undefined || env.SMTP_URL ? [] : emailWarnings(file, yaml)),
@@ -116,6 +117,16 @@ function wayProblems(product: string, settings: ProductSettings, yaml: YamlFile)
     if (!('way' in target) || target.way !== 'shift' || traffic !== undefined) return [];
     const path: Path = ['products', product, 'services', service, 'deploy_target', 'way'];
     return [yaml.at(path, 'found shift without traffic to move; allowed: replace, or shift with traffic')];
+  });
+}
+
+/** Without it the answer would be to refuse, at night. */
+function gitopsProblems(product: string, settings: ProductSettings, yaml: YamlFile): Finding[] {
+  return Object.entries(settings.services).flatMap(([service, { deploy_target: target }]) => {
+    if (target.kind !== 'kubernetes' || target.gitops !== 'pull_request' || target.gitops_repository != null)
+      return [];
+    const path: Path = ['products', product, 'services', service, 'deploy_target', 'gitops'];
+    return [yaml.at(path, 'found pull_request without a repository; allowed: with gitops_repository')];
   });
 }
 

@@ -1,10 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReadinessCheck } from '../../domain/readiness.ts';
+import type { RevertPullRequests } from '../github/revert-pull-request.ts';
 import { createKubernetesApi, type KubernetesApi, type KubernetesApiOptions } from '../kubernetes/api.ts';
 import { checkRights } from '../kubernetes/rights.ts';
 import type { DeployTarget, Restorable, StepContext } from './deploy-target.ts';
 import { refuseReleaseName } from './image-name.ts';
 import { type FoundTemplate, findTemplate } from './kubernetes/find-template.ts';
-import { type GitOpsAnswer, gitOpsOwner, refusalBy, suspend } from './kubernetes/gitops.ts';
+import {
+  askForRevert,
+  type GitOpsAnswer,
+  type GitOpsOptions,
+  gitOpsOwner,
+  refusalBy,
+  suspend,
+} from './kubernetes/gitops.ts';
 import { lookAtWorkload } from './kubernetes/look.ts';
 import { lookForNeeds } from './kubernetes/needs.ts';
 import type { Workload } from './kubernetes/objects.ts';
@@ -36,6 +45,8 @@ export interface KubernetesTargetOptions extends KubernetesApiOptions {
   /** Default `refuse`. */
   readonly gitops?: GitOpsAnswer;
   readonly argocdNamespace?: string;
+  /** Where the revert of a release is asked for. */
+  readonly reverts?: RevertPullRequests | undefined;
   /** How long a restart looks on at pods that do not start. */
   readonly patience?: Partial<Patience>;
 }
@@ -44,14 +55,15 @@ interface Place {
   readonly api: KubernetesApi;
   readonly ref: WorkloadRef;
   readonly naming: ReleaseNaming;
-  readonly gitops: { readonly answer: GitOpsAnswer; readonly argocdNamespace?: string };
+  readonly gitops: GitOpsOptions;
 }
 
 /** Deployments, StatefulSets and DaemonSets: a release is a pod template. */
 export function createKubernetesTarget(options: KubernetesTargetOptions): DeployTarget {
   const api = createKubernetesApi(options);
   const naming = { from: options.releaseFrom, container: options.container };
-  const gitops = { answer: options.gitops ?? 'refuse', argocdNamespace: options.argocdNamespace };
+  const { gitops: answer = 'refuse', argocdNamespace, reverts } = options;
+  const gitops = { answer, argocdNamespace, reverts };
   const patience = { ...defaultPatience, ...options.patience };
   const placeOf = (service: string): Place => ({ api, ref: refOf(options, service), naming, gitops });
 
@@ -107,7 +119,7 @@ async function restoreAt(place: Place, release: string, step: StepContext): Prom
     return step.heartbeat(`${release} is configured already`);
   const problem = await templateProblem(place, found, signal);
   if (problem !== null) throw new Error(`cannot restore ${release}: ${problem}`);
-  await holdGitOps(place, workload, step);
+  if (await holdGitOps(place, workload, release, step)) return waitForMerge(place, release, step);
   const note = await putBack(api, ref, workload, found.template, step);
   const paused = workload.spec.paused === true ? '; its rollout was paused and goes on' : '';
   const left = note === null ? '' : `; ${note}`;
@@ -115,11 +127,45 @@ async function restoreAt(place: Place, release: string, step: StepContext): Prom
 }
 
 /** Before the template: a controller that is not held puts the bad one back within seconds. */
-async function holdGitOps({ api, ref, gitops }: Place, workload: Workload, step: StepContext): Promise<void> {
+async function holdGitOps(
+  { api, ref, gitops, naming }: Place,
+  workload: Workload,
+  release: string,
+  step: StepContext,
+): Promise<boolean> {
   const owner = await gitOpsOwner(api, ref, workload, gitops, step.signal);
   const refusal = refusalBy(owner, gitops);
   if (refusal !== null) throw new Error(refusal);
-  if (owner !== null) step.heartbeat(await suspend(api, owner, step.signal));
+  if (owner === null) return false;
+  const { answer, reverts } = gitops;
+  if (answer === 'suspend') step.heartbeat(await suspend(api, owner, step.signal));
+  if (reverts === undefined) return false;
+  const asked = {
+    from: releaseOf(workload.spec.template, naming),
+    to: release,
+    workload: ref.shown,
+    // Attempts of one rollback mean the same revert.
+    key: step.key.split('/')[0] ?? step.key,
+  };
+  const url = await askForRevert(owner, reverts, asked, step.signal).catch((error: Error) => {
+    // Suspended, it is not needed before somebody switches the sync on again.
+    if (answer === 'pull_request') throw error;
+    return `none: ${error.message}`;
+  });
+  step.heartbeat(`the revert's pull request: ${url}`);
+  return answer === 'pull_request';
+}
+
+/** The controller brings the release back when the revert is merged; nothing is done past it. */
+async function waitForMerge({ api, ref, naming }: Place, release: string, step: StepContext): Promise<void> {
+  for (;;) {
+    const workload = await readWorkload(api, ref, step.signal);
+    if (releaseOf(workload.spec.template, naming) === release)
+      return step.heartbeat(`${ref.shown} is configured to run ${release}: the revert was merged`);
+    step.heartbeat(`waiting until the revert is merged and ${ref.shown} is configured to run ${release}`);
+    await sleep(2_000, undefined, { signal: step.signal }).catch(() => undefined);
+    step.signal.throwIfAborted();
+  }
 }
 
 function forgotten(ref: WorkloadRef, { spec }: Workload, release: string): string {

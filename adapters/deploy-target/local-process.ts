@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readlink, rename, symlink } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import type { LiveService } from '../../domain/live.ts';
+import type { ReadinessCheck } from '../../domain/readiness.ts';
 import { isCode, replaceFile, syncFolder } from '../durable-file.ts';
 import { isRunning } from '../process-table.ts';
 import type { DeployTarget, Restorable, StepContext } from './deploy-target.ts';
@@ -18,6 +20,7 @@ import {
   lastThrough,
   otherHalf,
   type Place,
+  portOf,
   readSlots,
   releaseFolder,
   slotsIn,
@@ -38,6 +41,7 @@ export function createLocalProcessTarget(options: LocalProcessOptions): DeployTa
     restorable: async (service, release) => restorableIn(placeOf(options, service), release),
     restore: async (service, release, step) => restoreIn(placeOf(options, service), release, step),
     restart: async (service, step) => restartIn(placeOf(options, service), step),
+    checks: async (service) => roomFor(placeOf(options, service)),
     beside: {
       start: async (service, release, step) => startBeside(placeOf(options, service), release, step),
       settle: async (service, release, step) => settleOn(placeOf(options, service), release, step),
@@ -60,6 +64,29 @@ async function liveOf(place: Place): Promise<LiveService> {
     configured: await configuredRelease(place),
     instances: slots.map((slot) => instanceOf(place, slot)),
   };
+}
+
+/** Where a second set of instances is meant to start, nobody else may listen. */
+async function roomFor(place: Place): Promise<readonly ReadinessCheck[]> {
+  if (place.besideBasePort === undefined) return [];
+  const slots = await slotsIn(place, otherHalf(await homeOf(place)));
+  const idle = slots.filter(({ record }) => record === null || !isRunning(record));
+  const taken: number[] = [];
+  for (const port of idle.map(({ index }) => portOf(place, index)))
+    if (!(await isFree(port))) taken.push(port);
+  const detail =
+    taken.length === 0
+      ? `ports of ${slots.length} more instances are free`
+      : `somebody else listens on ${taken.join(', ')}; see beside_base_port`;
+  return [{ name: 'room for a second release', ok: taken.length === 0, detail }];
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 async function restorableIn(place: Place, release: string): Promise<Restorable> {

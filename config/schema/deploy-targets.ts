@@ -6,6 +6,7 @@ import {
   environmentVariables,
   mapping,
   second,
+  section,
   text,
   texts,
   url,
@@ -90,9 +91,15 @@ const kubernetes = mapping({
   ).optional(),
   context: text('Of the kubeconfig; default its current one').optional(),
   gitops: z
-    .enum(['refuse', 'suspend'], 'refuse, suspend')
+    .enum(['refuse', 'suspend', 'pull_request'], 'refuse, suspend, pull_request')
     .meta(about('When Argo CD or Flux would put the bad release back', 'refuse'))
     .optional(),
+  gitops_repository: section('On GitHub, where a revert of the release is asked for by pull request.', {
+    owner: text('Organization or user', 'a GitHub organization or user'),
+    repo: text('Repository', 'the name of a GitHub repository'),
+    token: text('May write contents and pull requests (a secret)'),
+    base_url: url('Of a GitHub Enterprise Server').optional(),
+  }),
   argocd_namespace: text('Where Argo CD keeps its Applications; default argocd', 'a namespace').optional(),
   timeout_seconds: duration('seconds', 'For one question to the API server', 5 * second).optional(),
   step_timeout_seconds: stepTimeout,

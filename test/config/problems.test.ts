@@ -23,6 +23,11 @@ const problems: readonly [string, string, ...string[]][] = [
     'c.yml:1:120: products.shop.services.api.deploy_target.way: found shift without traffic to move; allowed: replace, or shift with traffic',
   ],
   [
+    'a pull request to no repository',
+    'products: { shop: { services: { api: { deploy_target: { kind: kubernetes, namespace: a, workload: deployment/b, gitops: pull_request } } } } }',
+    'c.yml:1:120: products.shop.services.api.deploy_target.gitops: found pull_request without a repository; allowed: with gitops_repository',
+  ],
+  [
     'a freeze window at no time',
     frozen('from: friday, until: Mon 08:00'),
     'c.yml:2:39: rollback_policy.freeze_windows[0].from: found a text (not shown); allowed: a time like 2026-11-27T00:00:00+01:00, or one of every week like "Fri 16:00" (Mon, Tue, Wed, Thu, Fri, Sat, Sun)',

@@ -6,6 +6,7 @@ import { createHttpDeployerTarget } from '../../adapters/deploy-target/http-depl
 import type { ReleaseFrom } from '../../adapters/deploy-target/kubernetes/release-name.ts';
 import { createKubernetesTarget } from '../../adapters/deploy-target/kubernetes.ts';
 import { createLocalProcessTarget } from '../../adapters/deploy-target/local-process.ts';
+import { createRevertPullRequests } from '../../adapters/github/revert-pull-request.ts';
 import type { DeployTargetSettings } from '../../config/schema/deploy-targets.ts';
 import { clusterOf } from './cluster.ts';
 import { ms, text, texts, type Written } from './written.ts';
@@ -17,12 +18,12 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
   const argv = (list: readonly string[]) => list.map(written.text);
   switch (settings.kind) {
     case 'local-process': {
-      const { root, command, instances = 1 } = settings;
+      const { root, command, instances = 1, base_port: basePort, beside_base_port: besidePort } = settings;
       const local = {
         command: argv(command),
         instances,
-        basePort: settings.base_port,
-        besideBasePort: settings.beside_base_port,
+        basePort,
+        besideBasePort: settings.way === 'shift' ? (besidePort ?? basePort + instances) : besidePort,
         env: texts(settings.env ?? {}, written),
         stopTimeoutMs: ms(settings.stop_timeout_seconds),
       };
@@ -48,6 +49,7 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
         releaseFrom: releaseFromOf(settings.release_from),
         gitops: settings.gitops,
         argocdNamespace: text(settings.argocd_namespace, written),
+        reverts: revertsOf(settings, written),
         timeoutMs: ms(settings.timeout_seconds),
       });
     case 'http':
@@ -70,6 +72,16 @@ export function targetOf(service: string, settings: DeployTargetSettings, writte
     case 'github-actions':
       return githubActionsOf(settings, written);
   }
+}
+
+function revertsOf({ gitops_repository: repository }: KubernetesSettings, written: Written) {
+  if (repository == null) return undefined;
+  return createRevertPullRequests({
+    owner: written.text(repository.owner),
+    repo: written.text(repository.repo),
+    token: written.text(repository.token),
+    baseUrl: text(repository.base_url, written),
+  });
 }
 
 function githubActionsOf(settings: GitHubActionsSettings, written: Written): DeployTarget {

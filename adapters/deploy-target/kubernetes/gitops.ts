@@ -1,12 +1,15 @@
+import type { RevertPullRequests } from '../../github/revert-pull-request.ts';
 import { type KubernetesApi, KubernetesError } from '../../kubernetes/api.ts';
 import type { OwnerReference, Workload } from './objects.ts';
 import type { WorkloadRef } from './workload.ts';
 
 /** What is done when the workload is written in a repository that a controller applies again and again. */
-export type GitOpsAnswer = 'suspend' | 'refuse';
+export type GitOpsAnswer = 'suspend' | 'pull_request' | 'refuse';
 
 export interface GitOpsOptions {
   readonly answer: GitOpsAnswer;
+  /** Where the revert is asked for; needed for `pull_request`. */
+  readonly reverts?: RevertPullRequests | undefined;
   /** Where Argo CD keeps its Applications; default `argocd`. */
   readonly argocdNamespace?: string;
 }
@@ -18,10 +21,21 @@ export interface GitOpsOwner {
   readonly path: string;
   /** Where the release is written, for the revert: repository, folder, revision. */
   readonly source: string;
+  /** The same for a pull request; `null`: it is not one folder of a git repository. */
+  readonly origin: GitOpsOrigin | null;
   /** Why it cannot be suspended; `null`: it can. */
   readonly obstacle: string | null;
   /** Switches the automatic off, and notes what was there. */
   readonly suspension: object;
+}
+
+export interface GitOpsOrigin {
+  /** `null`: not known, whatever is configured is meant. */
+  readonly repository: string | null;
+  readonly path: string;
+  readonly branch: string | null;
+  /** The commit that was applied. */
+  readonly revision: string | null;
 }
 
 const wasAnnotation = 'rollback-orchestrator/automated-sync-was';
@@ -39,12 +53,46 @@ export async function gitOpsOwner(
 }
 
 /** Why a rollback of it is refused; `null`: it may go on. */
-export function refusalBy(owner: GitOpsOwner | null, { answer }: GitOpsOptions): string | null {
+export function refusalBy(owner: GitOpsOwner | null, { answer, reverts }: GitOpsOptions): string | null {
   if (owner === null) return null;
   const revert = `revert the release in ${owner.source}`;
+  if (answer === 'pull_request') {
+    const why = originProblem(owner, reverts);
+    return why === null ? null : `a pull request against ${owner.shown} is not possible (${why}): ${revert}`;
+  }
   if (answer === 'refuse')
     return `${owner.shown} would put the bad release back: ${revert}, or configure gitops: suspend`;
   return owner.obstacle === null ? null : `${owner.shown} cannot be suspended (${owner.obstacle}): ${revert}`;
+}
+
+function originProblem({ origin }: GitOpsOwner, reverts: RevertPullRequests | undefined): string | null {
+  if (reverts === undefined) return 'gitops_repository is not configured';
+  if (origin === null) return 'it is not one folder of a git repository';
+  return origin.repository === null || reverts.knows(origin.repository)
+    ? null
+    : `it is in ${origin.repository}, not in gitops_repository`;
+}
+
+export interface RevertAsked {
+  readonly from: string | null;
+  readonly to: string;
+  readonly workload: string;
+  readonly key: string;
+}
+
+/** Opens the pull request that takes the bad release out of the repository, or finds the one of this step. */
+export async function askForRevert(
+  { origin, shown }: GitOpsOwner,
+  reverts: RevertPullRequests,
+  { from, to, workload, key }: RevertAsked,
+  signal: AbortSignal,
+): Promise<string> {
+  if (origin === null) throw new Error(`${shown} is not one folder of a git repository`);
+  const bad = from ?? 'the release that is live';
+  const title = `Roll back ${workload} from ${bad} to ${to}`;
+  const body = `${bad} is being rolled back (${key}). While this is not merged, ${shown} would put it back.`;
+  const { path, branch, revision } = origin;
+  return reverts.open({ path, branch, revision, key, title, body }, signal);
 }
 
 /** Said in progress, since a person has to take it back: going on before the revert would bring the bad release again. */
@@ -61,6 +109,7 @@ interface Application {
     readonly syncPolicy?: { readonly automated?: { readonly enabled?: boolean } | null };
   };
   readonly status?: {
+    readonly sync?: { readonly revision?: string };
     readonly resources?: readonly {
       readonly kind?: string;
       readonly namespace?: string;
@@ -108,12 +157,25 @@ async function argoOwner(
     shown,
     path,
     source: (found.spec.sources ?? [found.spec.source ?? {}]).map(sourceText).join(' and '),
+    origin: argoOrigin(found),
     obstacle: parentOf(found.metadata.ownerReferences),
     suspension: {
       metadata: { annotations: { [wasAnnotation]: JSON.stringify(automated) } },
       spec: { syncPolicy: { automated: null } },
     },
   };
+}
+
+function argoOrigin({ spec: { source, sources }, status }: Application): GitOpsOrigin | null {
+  if (sources !== undefined || source?.repoURL === undefined || source.path === undefined) return null;
+  const { repoURL: repository, path, targetRevision } = source;
+  const branch = targetRevision === undefined || targetRevision === 'HEAD' ? null : targetRevision;
+  return { repository, path, branch, revision: commitIn(status?.sync?.revision) };
+}
+
+/** Flux writes `main@sha1:0a1b…`. */
+function commitIn(revision: string | undefined): string | null {
+  return /[0-9a-f]{40}/.exec(revision ?? '')?.[0] ?? null;
 }
 
 function sourceText({ repoURL, path, chart, targetRevision }: ArgoSource): string {
@@ -136,6 +198,7 @@ interface FluxObject {
     readonly sourceRef?: { readonly kind?: string; readonly name?: string };
     readonly chart?: { readonly spec?: { readonly chart?: string; readonly version?: string } };
   };
+  readonly status?: { readonly lastAppliedRevision?: string };
 }
 
 const fluxKinds = [
@@ -163,6 +226,7 @@ async function fluxOwner(
       shown,
       path,
       source: [from, found.spec.path].filter(Boolean).join(' '),
+      origin: fluxOrigin(kind, found),
       obstacle: null,
       suspension: {
         metadata: {
@@ -173,6 +237,14 @@ async function fluxOwner(
     };
   }
   return null;
+}
+
+/** Its repository stands in another object; the branch is taken from what was applied. */
+function fluxOrigin(kind: string, { spec, status }: FluxObject): GitOpsOrigin | null {
+  if (kind !== 'Kustomization' || spec.sourceRef?.kind !== 'GitRepository') return null;
+  const { lastAppliedRevision: applied } = status ?? {};
+  const branch = applied?.includes('@') ? (applied.split('@')[0] ?? null) : null;
+  return { repository: null, path: spec.path ?? '', branch, revision: commitIn(applied) };
 }
 
 /** Without the right to read it a mark that is certain still counts: better refused than put back and forth. */
@@ -186,5 +258,5 @@ async function readOwner<T>(api: KubernetesApi, path: string, signal: AbortSigna
 }
 
 function unseenOwner(shown: string, path: string, obstacle: string): GitOpsOwner {
-  return { shown, path, source: 'its source', obstacle, suspension: {} };
+  return { shown, path, source: 'its source', origin: null, obstacle, suspension: {} };
 }

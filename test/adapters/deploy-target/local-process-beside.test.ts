@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
@@ -127,6 +128,24 @@ describe('two releases of local processes at once', { timeout: 60_000 }, () => {
     const { beside, of } = await aTarget({ besideBasePort });
     await beside.start('api', 'v1', aStep('k'));
     expect(ports(await of('v1'))).toEqual([besideBasePort, besideBasePort + 1]);
+  });
+
+  it('says beforehand whether there is room for a second release', async () => {
+    const besideBasePort = await freePorts(2);
+    const { target, beside } = await aTarget({ besideBasePort });
+    const room = async () => (await target.checks?.('api', signal)) ?? [];
+    expect(await room()).toMatchObject([{ ok: true, detail: 'ports of 2 more instances are free' }]);
+    await beside.start('api', 'v1', aStep('k'));
+    expect(await room()).toMatchObject([{ ok: true }]);
+    await beside.giveUp('api', 'v1', aStep('k'));
+    const other = createServer().listen(besideBasePort + 1, '127.0.0.1');
+    afterwards(() => other.close());
+    await eventually(() => other.listening);
+    expect(await room()).toMatchObject([
+      { ok: false, detail: `somebody else listens on ${besideBasePort + 1}; see beside_base_port` },
+    ]);
+    const inPlace = await aTarget();
+    expect(await inPlace.target.checks?.('api', signal)).toEqual([]);
   });
 
   it('loses no request behind the proxy, from the bad release to the old one', async () => {

@@ -1,6 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { GitOpsAnswer } from '../../../adapters/deploy-target/kubernetes/gitops.ts';
 import { createKubernetesTarget } from '../../../adapters/deploy-target/kubernetes.ts';
+import {
+  createRevertPullRequests,
+  type RevertPullRequests,
+} from '../../../adapters/github/revert-pull-request.ts';
 import { aStep } from '../../adapters/deploy-target/sample-service.ts';
+import { startRepository } from '../../adapters/github/repository-server.ts';
 import { cleanUp, eventually } from '../../adapters/temporary.ts';
 import { type Cluster, type Json, startCluster } from './cluster.ts';
 import { aTemplate, aWorkload, leastRights, pathOf, rolledOut } from './workloads.ts';
@@ -40,14 +46,15 @@ async function addKind(kind: GitOpsKind): Promise<void> {
 interface Given {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly gitops?: 'suspend' | 'refuse';
+  readonly gitops?: GitOpsAnswer;
+  readonly reverts?: RevertPullRequests;
   readonly allowed?: boolean;
 }
 
 /** A workload that went from v1 to v2, with the marks of a GitOps controller. */
 async function aPlace(mark: (namespace: string) => Given) {
   const namespace = await cluster.namespace();
-  const { gitops, allowed = true, ...metadata } = mark(namespace);
+  const { gitops, reverts, allowed = true, ...metadata } = mark(namespace);
   const path = pathOf(namespace);
   for (const release of ['v1', 'v2']) {
     await cluster.apply(path, aWorkload(aTemplate(release), {}, 'Deployment', metadata));
@@ -61,8 +68,9 @@ async function aPlace(mark: (namespace: string) => Given) {
     workloads: { api: 'deployment/web' },
     argocdNamespace: namespace,
     gitops,
+    reverts,
   });
-  return { namespace, target };
+  return { namespace, target, path };
 }
 
 /** What docs/kubernetes.md says to add for a workload under GitOps. */
@@ -165,6 +173,73 @@ describe('a workload under Argo CD', { timeout: 60_000 }, () => {
     const { namespace, target } = await aPlace((name) => ({ ...tracked(name), gitops: 'suspend' }));
     expect((await target.restorable('api', 'v1', signal)).reason).toContain(
       `Argo CD Application ${namespace}/shop cannot be suspended (it is not to be found)`,
+    );
+  });
+});
+
+describe('a workload whose release is reverted by pull request', { timeout: 90_000 }, () => {
+  afterEach(cleanUp);
+
+  /** `deploy/` went from v1 to v2, and that is what Argo CD has applied. */
+  async function aRepository() {
+    const token = 'a-github-t0ken';
+    const repository = await startRepository(token);
+    await repository.commit('v1', { 'deploy/web.yml': 'v1' });
+    const revision = await repository.commit('v2', { 'deploy/web.yml': 'v2' });
+    const reverts = createRevertPullRequests({
+      owner: 'acme',
+      repo: 'deploy',
+      token,
+      baseUrl: repository.url,
+    });
+    const repoURL = 'https://github.com/acme/deploy.git';
+    const spec = { source: { ...source, repoURL }, syncPolicy: { automated } };
+    return { repository, reverts, application: { spec, status: { sync: { revision } } } };
+  }
+
+  it('waits for the merge, which brings the old release back, and touches nothing itself', async () => {
+    const { repository, reverts, application: applied } = await aRepository();
+    const { namespace, target, path } = await aPlace((name) => ({
+      ...tracked(name),
+      gitops: 'pull_request',
+      reverts,
+    }));
+    const read = await put(namespace, 'Application', 'shop', applied);
+    expect((await target.restorable('api', 'v1', signal)).restorable).toBe(true);
+    const step = aStep('inc-7/1/1');
+    const restoring = target.restore('api', 'v1', step);
+    await eventually(() => step.heard.some((word) => word.startsWith('waiting until the revert')), 30_000);
+    expect(step.heard[0]).toBe("the revert's pull request: https://github.example/acme/deploy/pull/1");
+    expect(repository.git('show', 'rollback/inc-7:deploy/web.yml')).toBe('v1');
+    expect((await target.live('api', signal)).configured).toBe('v2');
+    expect((await read()).spec.syncPolicy.automated).toEqual(automated);
+    // What Argo CD does when it is merged.
+    await cluster.apply(path, aWorkload(aTemplate('v1'), {}, 'Deployment', tracked(namespace)));
+    await restoring;
+    expect((await target.live('api', signal)).configured).toBe('v1');
+  });
+
+  it('is asked for as well where the sync is suspended, and the rollback does not wait for it', async () => {
+    const { repository, reverts, application: applied } = await aRepository();
+    const { namespace, target } = await aPlace((name) => ({ ...tracked(name), gitops: 'suspend', reverts }));
+    await put(namespace, 'Application', 'shop', applied);
+    const step = aStep('inc-8/1/1');
+    await target.restore('api', 'v1', step);
+    expect((await target.live('api', signal)).configured).toBe('v1');
+    expect(step.heard.join('\n')).toContain("the revert's pull request: https://github.example/");
+    expect(repository.pulls).toMatchObject([{ title: 'Roll back deployment/web from v2 to v1' }]);
+  });
+
+  it('is refused where it is written somewhere else', async () => {
+    const { reverts } = await aRepository();
+    const { namespace, target } = await aPlace((name) => ({
+      ...tracked(name),
+      gitops: 'pull_request',
+      reverts,
+    }));
+    await put(namespace, 'Application', 'shop', application);
+    expect((await target.restorable('api', 'v1', signal)).reason).toContain(
+      'is not possible (it is in https://git.example/shop.git, not in gitops_repository)',
     );
   });
 });
