@@ -25,7 +25,7 @@ const problems: readonly [string, string, ...string[]][] = [
   [
     'a pull request to no repository',
     'products: { shop: { services: { api: { deploy_target: { kind: kubernetes, namespace: a, workload: deployment/b, gitops: pull_request } } } } }',
-    'c.yml:1:120: products.shop.services.api.deploy_target.gitops: found pull_request without a repository; allowed: with gitops_repository',
+    'c.yml:1:121: products.shop.services.api.deploy_target.gitops: found pull_request without a repository; allowed: with gitops_repository',
   ],
   [
     'a freeze window at no time',
