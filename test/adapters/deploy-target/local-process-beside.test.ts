@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Beside } from '../../../adapters/deploy-target/deploy-target.ts';
 import type { LocalService } from '../../../adapters/deploy-target/local-process/slots.ts';
@@ -11,6 +9,7 @@ import { createProxyTraffic } from '../../../adapters/traffic/proxy.ts';
 import type { Instance } from '../../../domain/live.ts';
 import { afterwards, cleanUp, eventually, freePorts, temporaryFolder } from '../temporary.ts';
 import { aProxyProcess, proxyFiles } from '../traffic/backends.ts';
+import { startLoad } from '../traffic/load.ts';
 import { aStep, ask, layRelease, sampleCommand } from './sample-service.ts';
 
 const signal = AbortSignal.timeout(600_000);
@@ -149,39 +148,23 @@ describe('two releases of local processes at once', { timeout: 60_000 }, () => {
   });
 
   it('loses no request behind the proxy, from the bad release to the old one', async () => {
-    const { root, beside, of } = await aTarget();
+    const { root, beside, of, pids } = await aTarget();
     const { url, controlUrl, tokenFile } = await aProxyProcess(proxyFiles(await temporaryFolder()));
     const traffic = createProxyTraffic({ controlUrl, tokenFile });
     await traffic.resume('api', { release: 'v2', instances: await of('v2'), signal });
-    const answers: string[] = [];
-    let going = true;
-    const agent = new Agent({ connections: 8 });
-    afterwards(() => agent.close());
-    const clients = Array.from({ length: 8 }, async () => {
-      while (going) {
-        const word = await request(url, { dispatcher: agent }).then(
-          async ({ statusCode, body }) => {
-            const text = await body.text();
-            return statusCode === 200
-              ? (JSON.parse(text) as { release: string }).release
-              : `${statusCode}: ${text}`;
-          },
-          (error: Error) => error.message,
-        );
-        answers.push(word);
-      }
-    });
-    await eventually(() => answers.length > 50);
+    const load = startLoad(url, 8);
+    const releases = new Set<string>();
+    const look = async () => releases.add((await ask(url)).release);
+    await look();
     await beside.start('api', 'v1', aStep('k'));
-    await eventually(() => of('v1').then(async (found) => Promise.all(found.map((entry) => ask(entry.url)))));
+    await pids(await of('v1'));
     await traffic.resume('api', { release: 'v1', instances: await of('v1'), signal });
     await beside.settle('api', 'v1', aStep('k'));
-    const settledAt = answers.length;
-    await sleep(300);
-    going = false;
-    await Promise.all(clients);
-    expect(new Set(answers)).toEqual(new Set(['v2', 'v1']));
-    expect(new Set(answers.slice(settledAt + 8))).toEqual(new Set(['v1']));
+    await look();
+    const { lost, answered } = await load.stop();
+    expect(lost).toEqual([]);
+    expect(answered).toBeGreaterThan(50);
+    expect([...releases]).toEqual(['v2', 'v1']);
     expect(await readFile(join(root, 'api', 'run', 'home'), 'utf8')).toBe('1');
   });
 });
