@@ -32,6 +32,10 @@ describe('a firing alert', () => {
     );
   });
 
+  it('without words is told by its name alone', () => {
+    expect(judged([anAlert({ summary: '' })])[0]?.reason).toBe('alert HighErrorRate fires for 3 min');
+  });
+
   it('that fired before the deployment is not the release’s', () => {
     expect(judged([anAlert({ sinceMs: deployedAt - 1 })])).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { activeFreeze, type FreezeWindow, parseMinuteOfWeek } from '../../domain/freeze-window.ts';
+import { activeFreeze, type FreezeWindow, freezeEnd, parseMinuteOfWeek } from '../../domain/freeze-window.ts';
 import { type GateQuestion, gate } from '../../domain/gate.ts';
 import { defaultPolicy } from '../../domain/policy.ts';
 import { newProductRow } from '../../domain/product-row.ts';
@@ -182,6 +182,13 @@ describe('a freeze window', () => {
     expect(isOn(berlin, '2026-07-03T13:59:00Z')).toBe(false);
     expect(isOn(berlin, '2026-11-27T14:59:00Z')).toBe(false);
     expect(isOn(berlin, '2026-11-27T15:00:00Z')).toBe(true);
+  });
+
+  it('says until when, as it was written', () => {
+    const isoTime = (ms: number) => new Date(ms).toISOString();
+    expect(freezeEnd(weekly('Fri 16:00', 'Mon 08:05', 'Europe/Berlin'), isoTime)).toBe(
+      'until Mon 08:05 (Europe/Berlin)',
+    );
   });
 
   it('is refused where it is not written as it should be', () => {

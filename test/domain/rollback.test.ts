@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { joinRollback } from '../../domain/rollback.ts';
+import { joinRollback, switchTimeMs, usualSwitchMs } from '../../domain/rollback.ts';
 
 const move = { service: 'web', from: 'v2.5.0', to: 'v2.4.0', reason: 'served 24 h', replaceable: [] };
 
@@ -38,5 +38,14 @@ describe('a request that meets a running rollback', () => {
     ['joins it where nothing moves', [], null, true, 'joined the running rollback'],
   ])('%s', (_, moves, to, accepted, reason) => {
     expect(joinRollback(moves, to)).toEqual({ accepted, reason });
+  });
+});
+
+describe('the time for a switch of traffic', () => {
+  const service = { service: 'web', release: 'v1', candidates: [], rejected: [], stepTimeoutMs: 1_000 };
+
+  it('is that of all services, one after the other, and as long as any where nothing is said', () => {
+    expect(switchTimeMs({ services: [service] })).toBe(usualSwitchMs);
+    expect(switchTimeMs({ services: [{ ...service, switchMs: 20_000 }, service] })).toBe(20_000);
   });
 });

@@ -5,6 +5,7 @@ import type { Policy } from '../../domain/policy.ts';
 import { type Counts, noCounts } from '../../domain/sample.ts';
 import {
   advanceWatch,
+  isReadinessDue,
   newWatch,
   type Observation,
   type ServiceObservation,
@@ -358,6 +359,55 @@ describe('a stranger’s release', () => {
   it('that was gone in between is not', () => {
     const watch = aWatch();
     expect([watch.look({ unexpected }), watch.look(), watch.look({ unexpected })].flatMap(kinds)).toEqual([]);
+  });
+});
+
+describe('an alert of somebody’s alert manager', () => {
+  const alert = { name: 'Checkout', service: null, summary: '', sinceMs: deployedAt + minute };
+
+  it('is a breach of the service that it is for, whatever was measured', () => {
+    const watch = aWatch();
+    watch.look();
+    const step = watch.look({ services: [{ ...unmeasured('no answer'), alerts: [alert] }] });
+    expect(kinds(step)).toContain('began breach:web:alert');
+    expect(step.triggers).toMatchObject([{ type: 'alert', service: 'web' }]);
+  });
+
+  it('on dry_run is told and triggers nothing', () => {
+    const watch = aWatch({ policy: aPolicy({ triggers: { alert: { dryRun: true } } }) });
+    watch.look();
+    const step = watch.look({ services: [{ ...measured(), alerts: [alert] }] });
+    expect(kinds(step)).toEqual(['began dry_run:web:alert']);
+    expect(step.triggers).toEqual([]);
+  });
+});
+
+describe('the way back', () => {
+  const missing = { atMs: deployedAt + minute, missing: 'a rollback would not work' };
+
+  it('that is not ready stands until a later look finds nothing missing', () => {
+    const watch = aWatch();
+    expect(kinds(watch.look({ readiness: missing }))).toContain('began not_ready');
+    const reported = { not_ready: { couldAct: false } };
+    expect(watch.looks(5, { reported }).flatMap(kinds)).toEqual([]);
+    expect(kinds(watch.look({ readiness: { ...missing, missing: null }, reported }))).toEqual([]);
+    expect(watch.looks(3, { reported }).flatMap(kinds)[0]).toBe('ended not_ready');
+  });
+
+  it('is looked at first of all, then hourly, and every five minutes while something is missing', () => {
+    const watch = aWatch();
+    watch.look();
+    const due = (readiness: { atMs: number; missing: string | null } | undefined, suspect = false) => {
+      const { readiness: _, ...state } = watch.state();
+      const seen = { ...state, suspect, ...(readiness === undefined ? {} : { readiness }) };
+      return (laterMs: number) => isReadinessDue(seen, deployedAt + laterMs, minute);
+    };
+    expect(due(undefined)(0)).toBe(true);
+    const ready = due({ atMs: deployedAt, missing: null });
+    expect([ready(59 * minute), ready(60 * minute)]).toEqual([false, true]);
+    const lost = due({ atMs: deployedAt, missing: 'x' });
+    expect([lost(4 * minute), lost(5 * minute)]).toEqual([false, true]);
+    expect(due({ atMs: deployedAt, missing: null }, true)(2 * hour)).toBe(false);
   });
 });
 
