@@ -422,7 +422,7 @@ describe('a restart', { timeout: 60_000 }, () => {
 
   it('tells how many pods are updated', async () => {
     const place = await aPlace();
-    await place.deploy(aTemplate('v1'), { replicas: 5 });
+    await place.deploy(aTemplate('v1'), { replicas: 5, minReadySeconds: 1 });
     const step = aStep('k');
     await place.target.restart('api', step);
     expect(step.heard.some((words) => /\d of 5 updated, \d ready; still there: web-/.test(words))).toBe(true);
