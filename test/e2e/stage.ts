@@ -241,7 +241,7 @@ async function createService(
 
 function configuration(services: readonly Service[]): string {
   return `rollback_policy:
-  monitoring: { check_interval_seconds: 1, suspect_interval_seconds: 1, baseline_window_minutes: 0.06, warm_up_seconds: 1, segment_minutes: 1 }
+  monitoring: { check_interval_seconds: 1, suspect_interval_seconds: 1, baseline_window_minutes: 0.1, warm_up_seconds: 1, segment_minutes: 1 }
   triggers:
     health_check: { failure_count: 2, window_minutes: 0.5 }
     error_rate: { enabled: false }
