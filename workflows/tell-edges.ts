@@ -18,7 +18,7 @@ interface Voices {
 /** What the timeline and the owner hear of a condition that began or ended under a monitor. */
 export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }: Voices) {
   const { product, environment } = input.key;
-  const scope = `${product}${environment === 'production' ? '' : ` --environment ${environment}`}`;
+  const elsewhere = environment === 'production' ? '' : ` --environment ${environment}`;
   const releases = releaseNames(input.services);
   const named = (title: string) => `${title}: ${productName(input.key)}`;
 
@@ -59,7 +59,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
           commands: [
             {
               label: 'Roll back all the same',
-              command: `orchestrator rollback ${product} "why"${scope.slice(product.length)}`,
+              command: `orchestrator rollback ${product} "why"${elsewhere}`,
             },
           ],
         });
@@ -91,7 +91,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
       severity: 'warning',
       title: named('The way back is not ready'),
       text: `If ${releases} went bad now, ${missing}.`,
-      commands: [{ label: 'Look again', command: `orchestrator gate ${scope}` }],
+      commands: [{ label: 'Look again', command: `orchestrator gate ${product}${elsewhere}` }],
     });
   }
 }
