@@ -18,6 +18,8 @@ export interface Registered {
 
 export interface ListFilter {
   readonly product?: string;
+  /** Of these only; absent: of every product. */
+  readonly products?: readonly string[] | undefined;
   readonly environment?: string;
   readonly sinceMs?: number;
   readonly status?: DeploymentStatus;
@@ -233,6 +235,7 @@ async function readOne(
 async function list(db: Kysely<Database> | Transaction<Database>, filter: ListFilter): Promise<Deployment[]> {
   let query = db.selectFrom('deployments').select(['document', 'good_ms']);
   if (filter.product !== undefined) query = query.where('product', '=', filter.product);
+  if (filter.products !== undefined) query = query.where('product', 'in', filter.products);
   if (filter.environment !== undefined) query = query.where('environment', '=', filter.environment);
   if (filter.sinceMs !== undefined) query = query.where('deployed_at_ms', '>=', filter.sinceMs);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);

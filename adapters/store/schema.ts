@@ -87,4 +87,32 @@ export interface Database {
   };
   policies: { version: Generated<number>; digest: string; source: string; at_ms: number };
   notices: { key: string; channel: string; sent_at_ms: number };
+  tokens: {
+    id: string;
+    name: string;
+    hash: string;
+    role: string;
+    product: string | null;
+    created_by: string;
+    created_at_ms: number;
+    expires_at_ms: number | null;
+    last_used_at_ms: number | null;
+    revoked_at_ms: number | null;
+  };
+  /** Sign-ins to the page, and links that become one. */
+  sessions: { hash: string; kind: string; identity: string; expires_at_ms: number };
+  /** Every command, done or refused. */
+  audit: {
+    seq: Generated<number>;
+    at_ms: number;
+    who: string;
+    kind: string;
+    origin: string;
+    call: string;
+    product: string | null;
+    environment: string | null;
+    why: string | null;
+    status: number;
+    answer: string;
+  };
 }

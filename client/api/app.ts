@@ -1,5 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
-import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
+import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
@@ -8,6 +7,12 @@ import type { Catalog } from '../../activities/dependencies.ts';
 import { productName } from '../../domain/identity.ts';
 import { defaultPolicy, type StatisticsPolicy } from '../../domain/policy.ts';
 import { rollbackStatistics } from '../../domain/rollback-statistics.ts';
+import { addAccessRoutes } from './access/access-routes.ts';
+import { auditTrail } from './access/audit.ts';
+import { createAuthenticator } from './access/authenticate.ts';
+import { guarded } from './access/guarded.ts';
+import { protect } from './access/protect.ts';
+import { createRateLimits, TooManyRequests } from './access/rate-limits.ts';
 import { addAlertRoutes } from './alert-routes.ts';
 import { ApiError } from './api-error.ts';
 import type { App, AppOptions } from './app-types.ts';
@@ -37,21 +42,24 @@ export function createApp(options: AppOptions): App {
         context.json({ error: 'the body is larger than 1 MiB' }, 413, { connection: 'close' }),
     }),
   );
-  app.use('/v1/*', async (context, next) => {
-    if (!authorized(context.req.header('authorization'), options.token)) {
-      return context.json(
-        { error: 'a bearer token is needed: see the file api-token in the data folder' },
-        401,
-      );
-    }
-    await next();
+  const authenticator = createAuthenticator({
+    store: options.store,
+    localToken: options.token,
+    settings: options.access,
   });
+  const protection = { authenticator, count: createRateLimits() };
+  app.use(
+    '/v1/*',
+    auditTrail(options.store.audit, (error) => console.error('the audit trail was not written:', error)),
+  );
+  app.use('/v1/*', protect(protection));
   // A store that hangs: a page and a pipeline are told to try again.
   app.get(
     '/v1/*',
     timeout(readingMs, () => new HTTPException(503, { message: 'unavailable, try again' })),
   );
   app.onError((error, context) => {
+    if (error instanceof TooManyRequests) context.header('retry-after', String(error.retryAfterSeconds));
     if (error instanceof ApiError) return context.json({ error: error.message }, error.status);
     // Hono's own: the body is not JSON.
     if (error instanceof HTTPException) return context.json({ error: error.message }, error.status);
@@ -69,6 +77,7 @@ export function createApp(options: AppOptions): App {
   addOtlpRoutes(app, options);
   addGateRoutes(app, options);
   addIncidentRoutes(app, options);
+  addAccessRoutes(app, options);
   addStatistics(app, options);
   addHealth(app, options);
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
@@ -78,12 +87,6 @@ export function createApp(options: AppOptions): App {
     security: [{ token: [] }],
   });
   return app;
-}
-
-function authorized(header: string | undefined, token: string): boolean {
-  const given = Buffer.from(header?.replace(/^Bearer /, '') ?? '');
-  const wanted = Buffer.from(token);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
 /** The SDK says "Failed to start Workflow" and hides gRPC's UNAVAILABLE (14) or DEADLINE_EXCEEDED (4) in the cause. */
@@ -112,7 +115,7 @@ function describeIssues(error: {
 }
 
 function addStatistics(app: App, { store, catalog }: AppOptions): void {
-  const route = createRoute({
+  const route = guarded('read', {
     method: 'get',
     path: '/v1/statistics',
     request: { query: statisticsQuery },

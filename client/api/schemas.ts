@@ -1,7 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { defaultEnvironment, identifierPattern } from '../../domain/identity.ts';
 
-const identifier = (what: string) =>
+export const json = <Schema extends z.ZodType>(schema: Schema) => ({
+  content: { 'application/json': { schema } },
+});
+
+export const identifier = (what: string) =>
   z.string().regex(identifierPattern, {
     error: (issue) =>
       `${what} ${JSON.stringify(issue.input)} must start with a lower-case letter or a digit and contain only lower-case letters, digits, ".", "_" and "-", at most 63 characters`,
@@ -19,7 +23,7 @@ export const deploymentReport = z
     services: z.record(identifier('service'), identifier('release')).optional().describe('service → release'),
     deployedAt: z.iso.datetime({ offset: true }).optional().describe('default: now'),
     good: z
-      .strictObject({ by: person, reason: words })
+      .strictObject({ by: person.optional(), reason: words })
       .optional()
       .describe('a person vouches for the release'),
     rollbackFloor: z
@@ -27,7 +31,7 @@ export const deploymentReport = z
         release: identifier('release').optional().describe('for a product with one service'),
         services: z.record(identifier('service'), identifier('release')).optional(),
         reason: words,
-        by: person.default('the deployment'),
+        by: person.optional(),
       })
       .refine((floor) => (floor.release === undefined) !== (floor.services === undefined), {
         error: 'give either release (for a product with one service) or services',
@@ -48,14 +52,14 @@ export const rollbackRequest = z
   .strictObject({
     reason: words.default('no reason given'),
     to: identifier('release').nullable().default(null),
-    by: person.default('a person'),
+    by: person.optional(),
     requestId: z.string().min(1).max(100).optional(),
   })
   .openapi('RollbackRequest');
 
 export const pauseRequest = z
   .strictObject({
-    by: person.default('a person'),
+    by: person.optional(),
     reason: words.default('no reason given'),
     minutes: z
       .number()
@@ -69,11 +73,11 @@ export const pauseRequest = z
   })
   .openapi('PauseRequest');
 
-export const byRequest = z.strictObject({ by: person.default('a person') }).openapi('ByRequest');
+export const byRequest = z.strictObject({ by: person.optional() }).openapi('ByRequest');
 
 export const commandRequest = z
   .strictObject({
-    by: person.default('a person'),
+    by: person.optional(),
     note: words.optional(),
     to: identifier('release').nullable().default(null),
     state: z.enum(['resume', 'stop']).optional(),
@@ -84,7 +88,7 @@ export const commandRequest = z
 export const standingRequest = z
   .strictObject({
     standing: z.enum(['good', 'bad']),
-    by: person,
+    by: person.optional(),
     reason: words,
     service: identifier('service').optional(),
   })
@@ -94,14 +98,14 @@ export const floorRequest = z
   .strictObject({
     release: identifier('release').nullable().describe('null lifts the floor'),
     service: identifier('service').optional().describe('default: every service of the product'),
-    by: person,
+    by: person.optional(),
     reason: words,
   })
   .openapi('FloorRequest');
 
 export const reviewRequest = z
   .strictObject({
-    by: person.default('a person'),
+    by: person.optional(),
     verdict: words.default('reviewed'),
     note: z.string().max(10_000).default(''),
   })
@@ -148,7 +152,7 @@ export const gateRequest = z
     release: identifier('release').optional().describe('for a product with one service'),
     services: z.record(identifier('service'), identifier('release')).optional().describe('service → release'),
     override: z
-      .strictObject({ by: person, reason: words })
+      .strictObject({ by: person.optional(), reason: words })
       .optional()
       .describe('somebody answers for deploying all the same'),
     performance: z

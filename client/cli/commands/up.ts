@@ -90,6 +90,7 @@ async function runApi(
     ...temporal,
     ...system,
     temporalUi,
+    access: () => system.catalog.access(),
     token: await readOrMakeToken(tokenFile(system.folder)),
     host: options.host,
     port: port(options.port, '--port'),
