@@ -22,6 +22,8 @@ export interface ListFilter {
   readonly products?: readonly string[] | undefined;
   readonly environment?: string;
   readonly sinceMs?: number;
+  /** Only what came before. */
+  readonly untilMs?: number | undefined;
   readonly status?: DeploymentStatus;
   readonly limit: number;
 }
@@ -238,6 +240,7 @@ async function list(db: Kysely<Database> | Transaction<Database>, filter: ListFi
   if (filter.products !== undefined) query = query.where('product', 'in', filter.products);
   if (filter.environment !== undefined) query = query.where('environment', '=', filter.environment);
   if (filter.sinceMs !== undefined) query = query.where('deployed_at_ms', '>=', filter.sinceMs);
+  if (filter.untilMs !== undefined) query = query.where('deployed_at_ms', '<', filter.untilMs);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
   const rows = await query
     .orderBy('deployed_at_ms', 'desc')

@@ -11,6 +11,8 @@ export interface IncidentFilter {
   readonly products?: readonly string[] | undefined;
   readonly environment?: string;
   readonly sinceMs?: number;
+  /** Only what came before. */
+  readonly untilMs?: number | undefined;
   readonly limit: number;
 }
 
@@ -50,6 +52,7 @@ export function createIncidentRecords(db: Kysely<Database>, run: Run): IncidentR
         if (filter.products !== undefined) query = query.where('product', 'in', filter.products);
         if (filter.environment !== undefined) query = query.where('environment', '=', filter.environment);
         if (filter.sinceMs !== undefined) query = query.where('opened_at_ms', '>=', filter.sinceMs);
+        if (filter.untilMs !== undefined) query = query.where('opened_at_ms', '<', filter.untilMs);
         const rows = await query.orderBy('opened_at_ms', 'desc').limit(filter.limit).execute();
         return rows.map((row) => JSON.parse(row.document) as Incident);
       }),

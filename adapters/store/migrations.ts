@@ -238,6 +238,7 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
           .on('incidents')
           .columns(['product', 'environment', 'opened_at_ms'])
           .execute();
+        await db.schema.createIndex('watches_by_time').on('watches').columns(['last_at_ms']).execute();
         await db.schema.createIndex('deployments_by_status').on('deployments').columns(['status']).execute();
       },
     },

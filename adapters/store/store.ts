@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { type AlertRecords, createAlertRecords } from './alerts.ts';
 import { type AuditRecords, createAuditRecords } from './audit.ts';
+import { type ChangeRecords, createChangeRecords } from './changes.ts';
 import { connect, dialectOf } from './connect.ts';
 import { createDeploymentRecords, type DeploymentRecords } from './deployments.ts';
 import { createIncidentRecords, type IncidentRecords } from './incidents.ts';
@@ -34,6 +35,7 @@ export interface Store {
   readonly tokens: TokenRecords;
   readonly sessions: SessionRecords;
   readonly audit: AuditRecords;
+  readonly changes: ChangeRecords;
   /** Rejects when the store cannot be written. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -59,6 +61,7 @@ export async function openStore(location: string): Promise<Store> {
     tokens: createTokenRecords(db, run),
     sessions: createSessionRecords(db, run),
     audit: createAuditRecords(db, run),
+    changes: createChangeRecords(db, run),
     check: () => run(() => writable(db)),
     close: () => db.destroy(),
   };

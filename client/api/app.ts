@@ -1,16 +1,18 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { compress } from 'hono/compress';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
-import type { Catalog } from '../../activities/dependencies.ts';
-import { productName } from '../../domain/identity.ts';
-import { defaultPolicy, type StatisticsPolicy } from '../../domain/policy.ts';
-import { rollbackStatistics } from '../../domain/rollback-statistics.ts';
+import { loadAssets } from '../dashboard/assets.ts';
+import { addFormCommands } from '../dashboard/commands.ts';
+import { addDashboard, problemPage } from '../dashboard/dashboard.ts';
+import { addEntrance, signedIn } from '../dashboard/entrance.ts';
 import { addAccessRoutes } from './access/access-routes.ts';
 import { auditTrail } from './access/audit.ts';
 import { createAuthenticator } from './access/authenticate.ts';
-import { guarded } from './access/guarded.ts';
+import type { ApiEnv, Caller } from './access/caller.ts';
 import { protect } from './access/protect.ts';
 import { createRateLimits, TooManyRequests } from './access/rate-limits.ts';
 import { addAlertRoutes } from './alert-routes.ts';
@@ -21,7 +23,24 @@ import { addDeploymentRoutes } from './deployment-routes.ts';
 import { addGateRoutes } from './gate-routes.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
 import { addOtlpRoutes } from './otlp-routes.ts';
-import { plain, statisticsQuery, statistics as statisticsSchema } from './schemas.ts';
+import { createFeed } from './reading/feed.ts';
+import { addReadingRoutes } from './reading-routes.ts';
+import { addStatisticsRoutes } from './statistics-routes.ts';
+
+/** What of the page nobody sees without signing in. */
+const pagePaths = ['/', '/deployments/*', '/incidents/*', '/statistics', '/access', '/live/*'] as const;
+
+/** Nothing from elsewhere, nothing inline, and nobody frames the buttons. */
+const contentSecurityPolicy = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+  formAction: ["'self'"],
+  baseUri: ["'none'"],
+  frameAncestors: ["'none'"],
+};
 
 /** A question to the store takes no longer. */
 const readingMs = 5_000;
@@ -33,7 +52,8 @@ export function createApp(options: AppOptions): App {
       if (!result.success) return context.json({ error: describeIssues(result.error) }, 400);
     },
   });
-  app.use(secureHeaders());
+  app.use(secureHeaders({ contentSecurityPolicy }));
+  app.use(compress());
   app.use(
     bodyLimit({
       maxSize: 1024 * 1024,
@@ -47,18 +67,28 @@ export function createApp(options: AppOptions): App {
     localToken: options.token,
     settings: options.access,
   });
+  const assets = loadAssets();
   const protection = { authenticator, count: createRateLimits() };
   app.use(
     '/v1/*',
     auditTrail(options.store.audit, (error) => console.error('the audit trail was not written:', error)),
   );
   app.use('/v1/*', protect(protection));
+  app.use('/static/*', async (context) => assets.serve(context));
+  for (const path of pagePaths) app.get(path, signedIn(protection));
   // A store that hangs: a page and a pipeline are told to try again.
   app.get(
-    '/v1/*',
+    '/v1/:what{(?!events$).*}',
     timeout(readingMs, () => new HTTPException(503, { message: 'unavailable, try again' })),
   );
-  app.onError((error, context) => {
+  app.onError(async (error, context) => {
+    const answer = problemOf(error, context);
+    if (!wantsPage(context)) return answer;
+    const { error: message } = (await answer.json()) as { error: string };
+    const viewer = (context.get('caller') as Caller | undefined)?.principal ?? null;
+    return context.html(await problemPage(assets, viewer, answer.status, message), answer.status as 500);
+  });
+  function problemOf(error: Error, context: Context<ApiEnv>) {
     if (error instanceof TooManyRequests) context.header('retry-after', String(error.retryAfterSeconds));
     if (error instanceof ApiError) return context.json({ error: error.message }, error.status);
     // Hono's own: the body is not JSON.
@@ -66,10 +96,12 @@ export function createApp(options: AppOptions): App {
     if (isUnavailable(error)) return context.json({ error: `unavailable, try again: ${error.message}` }, 503);
     console.error(error);
     return context.json({ error: 'internal error; the log says more' }, 500);
+  }
+  app.notFound(async (context) => {
+    const message = `there is nothing at ${context.req.path}; see /openapi.json`;
+    if (!wantsPage(context)) return context.json({ error: message }, 404);
+    return context.html(await problemPage(assets, null, 404, message), 404);
   });
-  app.notFound((context) =>
-    context.json({ error: `there is nothing at ${context.req.path}; see /openapi.json` }, 404),
-  );
 
   addDeploymentRoutes(app, options);
   addCommandRoutes(app, options);
@@ -78,8 +110,13 @@ export function createApp(options: AppOptions): App {
   addGateRoutes(app, options);
   addIncidentRoutes(app, options);
   addAccessRoutes(app, options);
-  addStatistics(app, options);
+  addStatisticsRoutes(app, options);
   addHealth(app, options);
+  addEntrance(app, { ...options, ...protection, assets });
+  addFormCommands(app);
+  const feed = createFeed(options.store);
+  addReadingRoutes(app, { ...options, feed });
+  addDashboard(app, { ...options, feed, assets });
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
@@ -87,6 +124,11 @@ export function createApp(options: AppOptions): App {
     security: [{ token: [] }],
   });
   return app;
+}
+
+/** A browser that goes somewhere, as opposed to a program that asks. */
+function wantsPage({ req }: Context): boolean {
+  return !req.path.startsWith('/v1/') && (req.header('accept') ?? '').includes('text/html');
 }
 
 /** The SDK says "Failed to start Workflow" and hides gRPC's UNAVAILABLE (14) or DEADLINE_EXCEEDED (4) in the cause. */
@@ -112,40 +154,6 @@ function describeIssues(error: {
       issue.path.length === 0 ? issue.message : `${issue.path.map(String).join('.')}: ${issue.message}`,
     )
     .join('; ');
-}
-
-function addStatistics(app: App, { store, catalog }: AppOptions): void {
-  const route = guarded('read', {
-    method: 'get',
-    path: '/v1/statistics',
-    request: { query: statisticsQuery },
-    responses: {
-      200: {
-        description: 'The last days in figures',
-        content: { 'application/json': { schema: statisticsSchema } },
-      },
-    },
-  });
-  app.openapi(route, async (context) => {
-    const { days } = context.req.valid('query');
-    const sinceMs = Date.now() - days * 24 * 3_600_000;
-    const policies = await statisticsPolicies(catalog);
-    const statistics = rollbackStatistics({
-      days,
-      deployments: await store.deployments.list({ sinceMs, limit: 10_000 }),
-      incidents: await store.incidents.list({ sinceMs, limit: 10_000 }),
-      policyOf: (key) => policies.get(productName(key)) ?? defaultPolicy.statistics,
-    });
-    return context.json(plain(statistics), 200);
-  });
-}
-
-async function statisticsPolicies(catalog: Catalog): Promise<Map<string, StatisticsPolicy>> {
-  const products = await catalog.products();
-  const entries = products.map(
-    async (key) => [productName(key), (await catalog.setup(key)).policy.statistics] as const,
-  );
-  return new Map(await Promise.all(entries));
 }
 
 function addHealth(app: App, { health }: AppOptions): void {

@@ -55,7 +55,8 @@ export function addDeploymentRoutes(
             reason: body.rollbackFloor.reason,
           };
     const good = body.good === undefined ? null : { ...body.good, by: authorName(context, body.good.by) };
-    const result = await operations.report({ key, services, deployedAtMs, good, floor });
+    const changedAtMs = body.changedAt === undefined ? null : Date.parse(body.changedAt);
+    const result = await operations.report({ key, services, deployedAtMs, changedAtMs, good, floor });
     const workflowId = monitorWorkflowId(key);
     const link = temporalUi === null ? null : `${temporalUi}/workflows/${encodeURIComponent(workflowId)}`;
     const answer = {

@@ -22,6 +22,10 @@ export const deploymentReport = z
     release: identifier('release').optional().describe('for a product with one service'),
     services: z.record(identifier('service'), identifier('release')).optional().describe('service → release'),
     deployedAt: z.iso.datetime({ offset: true }).optional().describe('default: now'),
+    changedAt: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .describe('when its oldest change was committed: the lead time counts from then'),
     good: z
       .strictObject({ by: person.optional(), reason: words })
       .optional()
@@ -117,7 +121,22 @@ export const listQuery = z.object({
   limit: z.coerce.number().int().min(1).max(500).default(50),
 });
 
-export const statisticsQuery = z.object({ days: z.coerce.number().int().min(1).max(3_650).default(30) });
+const day = z.iso.date();
+
+export const statisticsQuery = z
+  .object({
+    days: z.coerce.number().int().min(1).max(3_650).optional().describe('the last days; default: 30'),
+    from: day.optional().describe('or: from the beginning of this day, UTC'),
+    to: day.optional().describe('to the end of this day, UTC; default: now'),
+    product: identifier('product').optional(),
+    environment: identifier('environment').optional(),
+  })
+  .refine(({ days, from }) => days === undefined || from === undefined, {
+    error: 'give days or from, not both',
+  })
+  .refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
+    error: 'to must not be before from',
+  });
 
 const histogram = z
   .strictObject({
@@ -322,6 +341,17 @@ export const statistics = z
     downtimeMeasuredMinutes: z.number(),
     insights: z.array(z.string()),
     assumptions: z.array(z.string()),
+    fromMs: z.number(),
+    toMs: z.number(),
+    dora: z
+      .object({
+        deploymentsPerDay: z.number(),
+        leadTimeMinutes: z.number().nullable(),
+        leadTimeKnown: z.number().describe('of how many deployments the lead time is known'),
+        changeFailurePercent: z.number().nullable(),
+        recoveryMinutes: z.number().nullable(),
+      })
+      .describe("DORA's four keys"),
   })
   .openapi('Statistics');
 

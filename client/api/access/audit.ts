@@ -13,32 +13,28 @@ export function auditTrail(audit: AuditRecords, failed: (error: unknown) => void
   return async (context, next) => {
     await next();
     if (isReading(context) || isMeasurement(context)) return;
-    void entryOf(context)
+    // Now: once it is sent, it cannot be read any more.
+    void entryOf(context, context.res.clone())
       .then((entry) => audit.append(entry))
       .catch(failed);
   };
 }
 
-async function entryOf(context: Context<ApiEnv>) {
+async function entryOf(context: Context<ApiEnv>, response: Response) {
   const caller = context.get('caller') as Caller | undefined;
   const asked = await bodyOf(context);
-  const answered = recordOf(
-    await context.res
-      .clone()
-      .json()
-      .catch(() => null),
-  );
-  const said = answered.reason ?? answered.error;
+  const answered = recordOf(await response.json().catch(() => null));
+  const said = answered.reason ?? answered.error ?? recordOf(answered.deployment).deployment;
   return {
     atMs: Date.now(),
-    who: caller?.principal.name ?? 'nobody',
+    who: whoOf(caller, textOf(asked.by)),
     kind: caller?.principal.kind ?? 'nobody',
     from: caller?.from ?? addressOf(context),
     call: `${context.req.method} ${(matchedRoutes(context).at(-1)?.path ?? context.req.path).replaceAll(/:(\w+)/g, '{$1}')}`,
     product: context.req.param('product') ?? textOf(asked.product),
     environment: context.req.query('environment') ?? textOf(asked.environment) ?? defaultEnvironment,
     why: whyOf(asked),
-    status: context.res.status,
+    status: response.status,
     answer: (typeof said === 'string' ? said : '').slice(0, 2_000),
   };
 }
@@ -47,12 +43,15 @@ async function bodyOf({ req }: Context): Promise<Record<string, unknown>> {
   return recordOf(await req.json().catch(() => null));
 }
 
-/** The reason or note, and whose name came with it. */
-function whyOf({ reason, note, by }: Record<string, unknown>): string | null {
-  const said = textOf(reason) ?? textOf(note);
-  const name = textOf(by);
-  if (said === null || name === null) return said ?? name;
-  return `${name}: ${said}`;
+/** Whoever holds a token may be several: the name that came with the command is told, too. */
+function whoOf(caller: Caller | undefined, given: string | null): string {
+  if (caller === undefined) return 'nobody';
+  const { name, kind } = caller.principal;
+  return kind === 'token' && given !== null && given !== name ? `${given} (token ${name})` : name;
+}
+
+function whyOf({ reason, note, release }: Record<string, unknown>): string | null {
+  return textOf(reason) ?? textOf(note) ?? textOf(release);
 }
 
 function textOf(value: unknown): string | null {
