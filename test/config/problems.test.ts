@@ -144,8 +144,8 @@ const problems: readonly [string, string, ...string[]][] = [
   ],
   [
     'a workflow whose runs could not be told apart',
-    'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: github-actions, owner: a, repo: b, token: c, workflow: d.yml, ref: main, inputs: { release: "{release}" } }\n',
-    'c.yml:5:113: products.shop.services.api.deploy_target.inputs: found a mapping; allowed: at least one text with {key}, which the run-name of the workflow shows',
+    `products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: github-actions, owner: a, repo: b, token: "\${TOKEN}", workflow: d.yml, ref: main, inputs: { release: "{release}" } }\n`,
+    'c.yml:5:122: products.shop.services.api.deploy_target.inputs: found a mapping; allowed: at least one text with {key}, which the run-name of the workflow shows',
   ],
   [
     'a workload that is none of the three',
@@ -282,7 +282,7 @@ describe('queries for Datadog', () => {
   const withDatadog = (more: string) =>
     aProduct().replace(
       'kind: scrape, memory_limit_mb: 512',
-      `kind: datadog, api_key: a, application_key: b, ${more}`,
+      `kind: datadog, api_key: "\${KEY}", application_key: "\${KEY}", ${more}`,
     );
 
   it('are of an operation, or of one’s own', () => {
