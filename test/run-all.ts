@@ -8,7 +8,7 @@ const everything = [
   {
     name: 'unit, contract and workflow tests',
     include: ['test/**/*.test.ts'],
-    exclude: ['test/e2e/**', 'test/client/**', 'test/integration/**', 'test/systemd/**'],
+    exclude: ['test/e2e/**', 'test/client/**', 'test/integration/**', 'test/systemd/**', 'test/browser/**'],
   },
   {
     name: 'end-to-end tests with real processes',
@@ -27,11 +27,14 @@ const integration = [
 const systemd = [
   { name: 'the recipe for systemd, with a real one', include: ['test/systemd/**/*.test.ts'], exclude: [] },
 ];
+const browser = [{ name: 'the page in a real browser', include: ['test/browser/**/*.test.ts'], exclude: [] }];
 const parts = process.argv.includes('--integration')
   ? integration
-  : process.argv.includes('--systemd')
-    ? systemd
-    : everything;
+  : process.argv.includes('--browser')
+    ? browser
+    : process.argv.includes('--systemd')
+      ? systemd
+      : everything;
 
 let passed = 0;
 let failed = 0;

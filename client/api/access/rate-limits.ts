@@ -2,7 +2,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { ApiError } from '../api-error.ts';
 
 /** Requests a minute, of one caller each; measurements that instances push are not counted. */
-const perMinute = { read: 1_200, command: 120, unproven: 30 } as const;
+const perMinute = { read: 6_000, command: 120, unproven: 30 } as const;
 
 export type Counted = keyof typeof perMinute;
 
