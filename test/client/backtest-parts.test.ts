@@ -17,7 +17,7 @@ import {
   knowledgeOf,
   knowledgeText,
 } from '../../client/backtest/service-knowledge.ts';
-import { linesOf, niceTicks } from '../../client/backtest/svg.ts';
+import { linesOf, niceTicks } from '../../domain/svg.ts';
 import { terminalPlot } from '../../client/backtest/terminal-plot.ts';
 import { type Calibration, calibrate } from '../../domain/detection/calibration.ts';
 import { errorEvidence } from '../../domain/detection/habits/errors.ts';
