@@ -6,7 +6,7 @@ export type MessageSeverity = 'info' | 'warning' | 'critical';
 
 /**
  * What happened, for channels that speak in events. `held_back`: a breach that may not be acted on. `escalated`: people are asked;
- * `reminded`: again. `resolved`: a rollback is over without `rolled_back`. `cleared`: what alarmed in this thread has ended by itself.
+ * `reminded`: again. `resolved`: a rollback is over without `rolled_back`. `cleared`: what alarmed in this thread has ended by itself; `sees_again`: the blindness has.
  * `reported`: an issue was opened.
  */
 export const messageEvents = [
@@ -19,6 +19,7 @@ export const messageEvents = [
   'acknowledged',
   'resolved',
   'blind',
+  'sees_again',
   'cleared',
   'reported',
 ] as const;

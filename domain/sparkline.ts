@@ -4,8 +4,14 @@ import { shortNumber } from './detection/verdict.ts';
 const marks = '▁▂▃▄▅▆▇█';
 const columns = 32;
 
-/** `errors per minute ▁▁▁▂▇█ now 5.2/min, allowed 1.5/min, usual 0.5/min`: a breach where only text goes. */
-export function sparkline({ signal, unit, points, baseline, threshold }: BreachSeries): string {
+/**
+ * `errors per minute ▁▁▁▂▇█ now 5.2/min, allowed 1.5/min, usual 0.5/min`: a breach where only text goes.
+ * @param between the bars and the words
+ */
+export function sparkline(
+  { signal, unit, points, baseline, threshold }: BreachSeries,
+  between = ' ',
+): string {
   const cells = meansOf(
     points.map(({ value }) => value),
     columns,
@@ -17,7 +23,7 @@ export function sparkline({ signal, unit, points, baseline, threshold }: BreachS
     threshold === null ? [] : [`allowed ${shortNumber(threshold)}${unit}`],
     baseline === null ? [] : [`usual ${shortNumber(baseline)}${unit}`],
   ];
-  return `${signal} ${cells.map((cell) => markOf(cell, most)).join('')} ${said.flat().join(', ')}`.trimEnd();
+  return `${signal} ${cells.map((cell) => markOf(cell, most)).join('')}${between}${said.flat().join(', ')}`.trimEnd();
 }
 
 /** A column's mark, against the highest value of its line; a gap where nothing was measured. */

@@ -59,7 +59,7 @@ export function createBlindLadder(
     if (!told.delete(name)) return;
     teller.follow({
       severity: 'info',
-      event: 'cleared',
+      event: 'sees_again',
       thread: threadOf(name),
       title: 'Monitoring is blind no more',
       text: `${name} has ended.`,

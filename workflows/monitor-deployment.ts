@@ -83,7 +83,7 @@ function createMonitor(input: MonitorInput) {
       const text = `${verb} ${releaseNames(input.services)} ${input.origin === 'reported' ? 'to' : 'in'} ${input.key.environment}`;
       journal.note('deployed', text, input.deployedAtMs);
       if (input.origin === 'reported')
-        teller.record({
+        teller.follow({
           severity: 'info',
           event: 'deployed',
           title: `${releaseNames(input.services)} was deployed to ${input.key.environment}`,

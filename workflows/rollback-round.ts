@@ -53,7 +53,10 @@ export async function actOn(context: RollbackContext, choice: TargetChoice): Pro
 }
 
 /** In parallel: no step waits for it. Only now, for what somebody changed by hand is no alarm. */
-function announce({ input, journal, teller, progress }: RollbackContext, to: readonly ServiceRelease[]): void {
+function announce(
+  { input, journal, teller, progress }: RollbackContext,
+  to: readonly ServiceRelease[],
+): void {
   if (progress.round > 0) return;
   const { request } = input;
   const title =

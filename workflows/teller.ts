@@ -32,7 +32,7 @@ export function createTeller(key: DeploymentKey, prefix: string, journal: Journa
 
   function tell(whom: string, telling_: Telling): void {
     count += 1;
-    alarmed ||= telling_.severity === 'critical';
+    alarmed ||= telling_.event === 'held_back';
     const message: Message = {
       facts: [],
       commands: [],
@@ -62,17 +62,13 @@ export function createTeller(key: DeploymentKey, prefix: string, journal: Journa
   return {
     tell,
     /**
-     * Tells only those who follow every step, the pager and the chat with threads: that somebody has it, that it is over. Histories of
-     * before this existed have no such step.
+     * Tells only those who follow every step, the pager, the chat with threads and CDEvents: that somebody has it, that it is over.
+     * Histories of before this existed have no such step.
      */
     follow(telling_: Telling): void {
       if (patched('followers')) tell('followers', telling_);
     },
-    /** Tells only machines. */
-    record(telling_: Telling): void {
-      if (patched('followers')) tell('machines', telling_);
-    },
-    /** Whether somebody was alarmed by this run. */
+    /** Whether this run has told of a breach that nobody acts on. */
     alarmed: () => alarmed,
     idle: () => pending.size === 0,
     /**

@@ -10,6 +10,7 @@ import { createProductRecords, type ProductRecords } from './products.ts';
 import { createPushedRecords, type PushedRecords } from './pushed.ts';
 import { createReleaseRecords, type ReleaseRecords } from './releases.ts';
 import type { Database } from './schema.ts';
+import { createThreadRecords, type ThreadRecords } from './threads.ts';
 import { createTimelineRecords, type TimelineRecords } from './timeline.ts';
 import { createWatchRecords, type WatchRecords } from './watches.ts';
 import { createWayBackRecords, type WayBackRecords } from './way-back.ts';
@@ -25,6 +26,7 @@ export interface Store {
   readonly incidents: IncidentRecords;
   readonly policies: PolicyRecords;
   readonly notices: NoticeRecords;
+  readonly threads: ThreadRecords;
   readonly wayBack: WayBackRecords;
   readonly alerts: AlertRecords;
   readonly pushed: PushedRecords;
@@ -47,6 +49,7 @@ export async function openStore(location: string): Promise<Store> {
     incidents: createIncidentRecords(db, run),
     policies: createPolicyRecords(db, run),
     notices: createNoticeRecords(db, run),
+    threads: createThreadRecords(db, run),
     wayBack: createWayBackRecords(db, run),
     alerts: createAlertRecords(db, run),
     pushed: createPushedRecords(db, run),

@@ -17,12 +17,12 @@ import {
   knowledgeOf,
   knowledgeText,
 } from '../../client/backtest/service-knowledge.ts';
-import { linesOf, niceTicks } from '../../domain/svg.ts';
 import { terminalPlot } from '../../client/backtest/terminal-plot.ts';
 import { type Calibration, calibrate } from '../../domain/detection/calibration.ts';
 import { errorEvidence } from '../../domain/detection/habits/errors.ts';
 import { habitsOfReference } from '../../domain/detection/habits/habits.ts';
 import { defaultPolicy } from '../../domain/policy.ts';
+import { linesOf, niceTicks } from '../../domain/svg.ts';
 import { aPolicy, aSample, minute } from '../domain/builders.ts';
 
 const labelled = new URL('../../../shared/data/detection/traces/', import.meta.url);
