@@ -14,7 +14,8 @@ import { defaultEnvironment, type ProductKey, productName } from '../domain/iden
 import type { PushedReading } from './adapters/metrics-source.ts';
 import { serviceAdapters } from './adapters/service.ts';
 import type { Written } from './adapters/written.ts';
-import { createChannels } from './channels.ts';
+import { createChannels, type SlackThreads } from './channels.ts';
+import { type SlackAppSettings, slackAppSettings } from './slack-app-settings.ts';
 
 /** A version of the configuration as the store has it. */
 export interface ConfigVersion {
@@ -33,6 +34,8 @@ export interface CatalogOptions {
   readonly queues: { readonly control: string; readonly watch: string };
   /** Where metrics that are pushed to the API are kept. */
   readonly pushed?: PushedReading | undefined;
+  /** Where stories began in chats. */
+  readonly threads?: SlackThreads | undefined;
   /** Takes messages to people where no channel is configured, and what is wrong with a version. */
   readonly stdout: Writable;
 }
@@ -45,6 +48,8 @@ const believedDownMs = 5_000;
 export interface ConfiguredCatalog extends Catalog {
   /** The dead-man switch, called while every watch works; `null`: none is configured. */
   watchdogUrl(): Promise<string | null>;
+  /** `null`: no Slack app is configured, or one of its variables is not set. */
+  slackApp(): Promise<SlackAppSettings | null>;
 }
 
 /** The products of the newest valid version of the configuration, each with its adapters. */
@@ -107,6 +112,9 @@ export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
       return (await newest()).setups.map(
         ({ product, environment }): ProductKey => ({ product, environment }),
       );
+    },
+    async slackApp() {
+      return slackAppSettings((await newest()).config, options.env);
     },
     async watchdogUrl() {
       const { config } = await newest();

@@ -153,7 +153,9 @@ function eventOf(message: Message, type: string, subject: string, content: objec
 /** In the form of a UUID, as receivers expect ids; the same for the same words, so that a repeat is known as one. */
 function digest(words: string): string {
   const hex = createHash('sha256').update(words).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
+    '-',
+  );
 }
 
 /** CloudEvents' HTTP binding, binary mode: printable ASCII but quotes and percent signs as they are, everything else percent-encoded. */

@@ -63,7 +63,8 @@ function triggerOf(message: Message): object {
     payload: {
       ...summaryOf(message),
       severity: message.severity,
-      component: about?.breach?.service ?? about?.services.map(({ service }) => service).join(', ') ?? product,
+      component:
+        about?.breach?.service ?? about?.services.map(({ service }) => service).join(', ') ?? product,
       group: `${product}/${environment}`,
       class: about?.breach?.type ?? message.event ?? 'message',
       custom_details: detailsOf(message),

@@ -24,7 +24,12 @@ interface Root {
 }
 
 /** News of a story that nobody was told the beginning of is no news. */
-const onlyInThreads: readonly (MessageEvent | undefined)[] = ['acknowledged', 'cleared', 'sees_again', 'deployed'];
+const onlyInThreads: readonly (MessageEvent | undefined)[] = [
+  'acknowledged',
+  'cleared',
+  'sees_again',
+  'deployed',
+];
 const storePatienceMs = 2_000;
 
 /**

@@ -14,6 +14,8 @@ export type SlackAnswer = Readonly<Record<string, unknown>> & { readonly ok: tru
 export interface SlackApi {
   /** One method of the Web API; `ok: false` throws, with Slack's own word for what is wrong. */
   call(method: string, args: object, signal: AbortSignal): Promise<SlackAnswer>;
+  /** Answers to an address that came with a slash command. */
+  respond(url: string, answer: object, signal: AbortSignal): Promise<void>;
   /** Sends a file's bytes to where `files.getUploadURLExternal` said. */
   upload(url: string, bytes: Buffer, signal: AbortSignal): Promise<void>;
 }
@@ -39,6 +41,11 @@ export function createSlackApi(options: SlackApiOptions): SlackApi {
       const answer = await askJson({ ...limits, url: `${apiUrl}${method}`, headers, body, signal });
       return accepted(method, answer);
     },
+    async respond(url, given, signal) {
+      const headers = { 'content-type': 'application/json; charset=utf-8' };
+      const answer = await askJson({ ...limits, url, headers, body: JSON.stringify(given), signal });
+      if (answer.kind !== 'answered') throw failed('the answer to a command', answer);
+    },
     async upload(url, bytes, signal) {
       const headers = { 'content-type': 'application/octet-stream' };
       const answer = await askJson({ ...limits, url, headers, body: bytes, signal });
@@ -56,7 +63,9 @@ function contentOf(method: string): Record<string, string> {
 }
 
 function formOf(args: object): string {
-  return new URLSearchParams(Object.entries(args).map(([name, value]): [string, string] => [name, String(value)])).toString();
+  return new URLSearchParams(
+    Object.entries(args).map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString();
 }
 
 function accepted(method: string, answer: JsonAnswer): SlackAnswer {

@@ -18,6 +18,7 @@ export interface SlackSocket {
 }
 
 const longestPauseMs = 60_000;
+const greetingMs = 20_000;
 /** A connection that lived so long was a good one: the next pause is short again. */
 const goodAfterMs = 10_000;
 
@@ -79,9 +80,25 @@ export function openSlackSocket(options: SlackSocketOptions): SlackSocket {
       );
     });
     const over = new Promise<void>((resolve) => void client.once('disconnected', () => resolve()));
-    await client.start();
+    await greeted(client);
     await over;
     return asked;
+  }
+
+  /** Slack says hello over a connection that works; without it this one is given up, and so is one that comes too late. */
+  async function greeted(client: SocketModeClient): Promise<void> {
+    const started = client.start();
+    const givenUp = new AbortController();
+    const late = pause(greetingMs, AbortSignal.any([closing.signal, givenUp.signal])).then(
+      () => 'late' as const,
+    );
+    try {
+      if ((await Promise.race([started, late])) !== 'late') return;
+      started.then(() => client.disconnect()).catch(() => undefined);
+      throw new Error(`no greeting within ${greetingMs} ms`);
+    } finally {
+      givenUp.abort();
+    }
   }
 }
 

@@ -4,10 +4,6 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
-import type { Catalog } from '../../activities/dependencies.ts';
-import { productName } from '../../domain/identity.ts';
-import { defaultPolicy, type StatisticsPolicy } from '../../domain/policy.ts';
-import { rollbackStatistics } from '../../domain/rollback-statistics.ts';
 import { addAlertRoutes } from './alert-routes.ts';
 import { ApiError } from './api-error.ts';
 import type { App, AppOptions } from './app-types.ts';
@@ -16,6 +12,7 @@ import { addDeploymentRoutes } from './deployment-routes.ts';
 import { addGateRoutes } from './gate-routes.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
 import { addOtlpRoutes } from './otlp-routes.ts';
+import { readStatistics } from './read-statistics.ts';
 import { plain, statisticsQuery, statistics as statisticsSchema } from './schemas.ts';
 
 /** A question to the store takes no longer. */
@@ -125,24 +122,8 @@ function addStatistics(app: App, { store, catalog }: AppOptions): void {
   });
   app.openapi(route, async (context) => {
     const { days } = context.req.valid('query');
-    const sinceMs = Date.now() - days * 24 * 3_600_000;
-    const policies = await statisticsPolicies(catalog);
-    const statistics = rollbackStatistics({
-      days,
-      deployments: await store.deployments.list({ sinceMs, limit: 10_000 }),
-      incidents: await store.incidents.list({ sinceMs, limit: 10_000 }),
-      policyOf: (key) => policies.get(productName(key)) ?? defaultPolicy.statistics,
-    });
-    return context.json(plain(statistics), 200);
+    return context.json(plain(await readStatistics(store, catalog, days)), 200);
   });
-}
-
-async function statisticsPolicies(catalog: Catalog): Promise<Map<string, StatisticsPolicy>> {
-  const products = await catalog.products();
-  const entries = products.map(
-    async (key) => [productName(key), (await catalog.setup(key)).policy.statistics] as const,
-  );
-  return new Map(await Promise.all(entries));
 }
 
 function addHealth(app: App, { health }: AppOptions): void {

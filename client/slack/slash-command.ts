@@ -1,0 +1,76 @@
+import { may, type Principal, refusalOf } from '../../domain/access.ts';
+import { defaultEnvironment, type ProductKey } from '../../domain/identity.ts';
+import type { MessageAction } from '../../domain/message.ts';
+import type { Commands, Views } from './commands.ts';
+import { type Obeyed, obey } from './order.ts';
+
+const help = [
+  'What I understand:',
+  '`/orchestrator rollback PRODUCT REASON` (`--to RELEASE`, else last known good)',
+  '`/orchestrator pause PRODUCT REASON`, for an hour, and `/orchestrator resume PRODUCT`',
+  '`/orchestrator acknowledge PRODUCT`',
+  '`/orchestrator status PRODUCT`',
+  '`/orchestrator dashboard rollbacks`',
+  `All but the dashboard take \`--environment NAME\` (else ${defaultEnvironment}).`,
+].join('\n');
+
+const orders: readonly string[] = ['rollback', 'pause', 'resume', 'acknowledge'] satisfies MessageAction[];
+
+/** One line of `/orchestrator …`; `kind: 'told'` is for the person who typed it alone. */
+export async function slashCommand(
+  line: string,
+  requestId: string,
+  principal: Principal,
+  { commands, views }: { readonly commands: Commands; readonly views: Views },
+): Promise<Obeyed | { readonly kind: 'told'; readonly text: string }> {
+  const { words, flags } = parsed(line);
+  const [verb = 'help', product, ...rest] = words;
+  if (verb === 'dashboard') return told(await dashboard(principal, views));
+  const isOrder = orders.includes(verb);
+  if (!isOrder && verb !== 'status') return told(help);
+  if (product === undefined) return told(`Which product? \`/orchestrator ${verb} PRODUCT\``);
+  const key = { product, environment: flags.environment ?? defaultEnvironment };
+  if (verb === 'status') return told(await status(key, principal, views));
+  const needsReason = verb === 'rollback' || verb === 'pause';
+  if (needsReason && rest.length === 0)
+    return told(`Why? It stands in the timeline: \`/orchestrator ${verb} ${product} REASON\``);
+  const order = {
+    action: verb as MessageAction,
+    key,
+    reason: rest.join(' '),
+    to: flags.to ?? null,
+    requestId,
+  };
+  return obey(order, principal, commands);
+}
+
+function told(text: string): { kind: 'told'; text: string } {
+  return { kind: 'told', text };
+}
+
+async function status(key: ProductKey, principal: Principal, views: Views): Promise<string> {
+  if (!may(principal, 'read', key.product)) return `${refusalOf(principal, 'read', key.product)}.`;
+  return views.status(key).catch(sorry);
+}
+
+async function dashboard(principal: Principal, views: Views): Promise<string> {
+  if (!may(principal, 'read', null)) return `${refusalOf(principal, 'read', null)}.`;
+  return views.statistics(30).catch(sorry);
+}
+
+function sorry(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Words, and `--name value` wherever it stands; Slack's own phones make a dash of two hyphens. */
+function parsed(line: string): { words: string[]; flags: { environment?: string; to?: string } } {
+  const flags: { environment?: string; to?: string } = {};
+  const words = line
+    .replace(/(?:--|—)(environment|to)[\s=]+(\S+)/g, (_, name: 'environment' | 'to', value: string) => {
+      flags[name] = value;
+      return ' ';
+    })
+    .split(/\s+/)
+    .filter((word) => word !== '');
+  return { words, flags };
+}
