@@ -66,12 +66,13 @@ export function createSlackAppNotifier({ api, channel, threads }: SlackAppOption
     const isForAll = message.event === 'escalated' || message.event === 'reminded';
     const text = notificationText(message);
     await post({ text, blocks, thread_ts: root.ts, reply_broadcast: isForAll }, signal);
-    const status = `${message.title}, ${clockTime(message.atMs).slice(0, 5)} UTC`;
-    const now = {
+    const { severity, title, atMs } = message;
+    const now = { severity, text: `${title}, ${clockTime(atMs).slice(0, 5)} UTC` };
+    const update = {
       text: notificationText(root.message),
-      blocks: messageBlocks(root.message, { status, buttons: buttonBlocks(root.message, message.actions) }),
+      blocks: messageBlocks(root.message, { now, buttons: buttonBlocks(root.message, message.actions) }),
     };
-    await api.call('chat.update', { channel, ts: root.ts, ...now }, signal).catch(() => undefined);
+    await api.call('chat.update', { channel, ts: root.ts, ...update }, signal).catch(() => undefined);
     if (root.message.series == null) await attachPicture(message, root.ts, signal).catch(() => undefined);
   }
 

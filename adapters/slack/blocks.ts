@@ -3,8 +3,8 @@ import { sparkline } from '../../domain/sparkline.ts';
 import { oneLine, productLine, withoutControls } from '../notify/message-text.ts';
 
 export interface BlockOptions {
-  /** Of this message in a thread that went on: `Rollback successful, 02:53 UTC`. */
-  readonly status?: string;
+  /** How things are now, of the first message of a story that went on. */
+  readonly now?: { readonly severity: MessageSeverity; readonly text: string };
   /** Blocks with buttons, where somebody listens to them; else the commands to type are shown. */
   readonly buttons?: readonly unknown[] | null;
 }
@@ -16,26 +16,28 @@ export const limits = { header: 150, section: 3_000, field: 2_000, button: 75, u
 const most = { sections: 5, facts: 50, commands: 20, links: 5 };
 
 /** What happened, why, what is being done, how it looks and what the reader can do, in Slack's Block Kit. */
-export function messageBlocks(message: Message, { status, buttons = null }: BlockOptions = {}): unknown[] {
+export function messageBlocks(message: Message, { now, buttons = null }: BlockOptions = {}): unknown[] {
+  const severity = now?.severity ?? message.severity;
   return [
-    {
-      type: 'header',
-      text: { type: 'plain_text', text: cut(`${icons[message.severity]} ${message.title}`) },
-    },
-    ...(status === undefined ? [] : [section(`*Now:* ${escaped(clean(status), 500)}`)]),
+    { type: 'header', text: { type: 'plain_text', text: cut(`${icons[severity]} ${message.title}`) } },
+    { type: 'context', elements: [mrkdwn(escaped(productLine(message), limits.context))] },
+    ...(now === undefined ? doingBlocks(message) : [section(`*Now:* ${escaped(clean(now.text), 500)}`)]),
     ...textBlocks(message),
-    ...(message.doing === undefined ? [] : [section(`*${escaped(clean(message.doing), 1_000)}*`)]),
     ...(message.series == null ? [] : [section(`\`${escaped(clean(sparkline(message.series)), 1_000)}\``)]),
     ...factBlocks(message),
     ...(buttons ?? commandBlocks(message)),
     ...linkBlocks(message),
-    { type: 'context', elements: [mrkdwn(escaped(productLine(message), limits.context))] },
   ];
 }
 
 /** What phones show in the notification. */
 export function notificationText(message: Message): string {
-  return escaped(`${icons[message.severity]} ${message.title}`, limits.section);
+  const { severity, title, product, environment } = message;
+  return escaped(`${icons[severity]} ${oneLine(title)} (${product}, ${environment})`, limits.section);
+}
+
+function doingBlocks({ doing }: Message): unknown[] {
+  return doing === undefined ? [] : [section(`*${escaped(clean(doing), 1_000)}*`)];
 }
 
 export function section(text: string): { type: 'section'; text: ReturnType<typeof mrkdwn> } {

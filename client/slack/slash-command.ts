@@ -55,7 +55,12 @@ async function status(key: ProductKey, principal: Principal, views: Views): Prom
 
 async function dashboard(principal: Principal, views: Views): Promise<string> {
   if (!may(principal, 'read', null)) return `${refusalOf(principal, 'read', null)}.`;
-  return views.statistics(30).catch(sorry);
+  return views.statistics(30).then(slackMarkup, sorry);
+}
+
+/** Slack knows one star for bold, and no headings. */
+function slackMarkup(markdown: string): string {
+  return markdown.replace(/^#+ (.*)$/gm, '*$1*').replace(/\*\*(.+?)\*\*/g, '*$1*');
 }
 
 function sorry(error: unknown): string {

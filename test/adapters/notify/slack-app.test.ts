@@ -99,6 +99,7 @@ describe('the Slack app', () => {
       thread: 'inc-1',
       event: 'acknowledged',
       title: 'Acknowledged by Ada',
+      severity: 'info',
       actions: ['retry'],
     });
     await send({
@@ -117,7 +118,7 @@ describe('the Slack app', () => {
     const updates = slack.calls('chat.update');
     expect(updates.map((update) => update.ts)).toEqual(ts);
     expect(textsOf(updates[0]?.blocks)).toContain('*Now:* Acknowledged by Ada, 02:51 UTC');
-    expect(textsOf(updates[0]?.blocks)).toContain('CRITICAL: Auto-rollback initiated');
+    expect(textsOf(updates[0]?.blocks)).toContain('✅ CRITICAL: Auto-rollback initiated');
     expect(updates.map((update) => buttonsOf(update.blocks))).toEqual([['orchestrator:retry'], []]);
   });
 

@@ -50,7 +50,8 @@ describe('people in Slack', () => {
       },
       views: {
         status: async ({ product }: { product: string }) => `${product}: web v1.2.3, watching`,
-        statistics: async (days: number) => `## Rollback Statistics (Last ${days} Days)`,
+        statistics: async (days: number) =>
+          `## Rollback Statistics (Last ${days} Days)\n**Rollback Causes**:`,
       },
       onTrouble: (sentence: string) => void troubles.push(sentence),
     };
@@ -181,7 +182,7 @@ describe('people in Slack', () => {
     ['rollback', /Which product\?/],
     ['rollback shop', /Why\?/],
     ['status shop', /shop: web v1.2.3, watching/],
-    ['dashboard rollbacks', /## Rollback Statistics \(Last 30 Days\)/],
+    ['dashboard rollbacks', /^\*Rollback Statistics \(Last 30 Days\)\*\n\*Rollback Causes\*:$/],
   ])('are answered alone to "/orchestrator %s"', async (text, words) => {
     await anApp().app.receive(aLine(text));
     expect(given).toEqual([]);
