@@ -104,19 +104,15 @@ function without({ rejected }: ServicePlan, { passedOver }: Extract<WayBack, { k
 async function askTraffic(
   { service, traffic }: ServiceSetup,
   signal: AbortSignal,
-): Promise<ReadinessCheck[]> {
+): Promise<readonly ReadinessCheck[]> {
   if (traffic === null) return [];
   const name = 'traffic control';
-  try {
+  return orFailing(name, async () => {
     const state = await within(patienceMs, name, () => traffic.state(service, signal));
     const detail = state.maintenance ? 'in maintenance' : 'serving';
-    return [
-      { name, ok: true, detail },
-      ...(await checksOf('traffic', () => traffic.checks?.(service, signal))),
-    ];
-  } catch (error) {
-    return [{ name, ok: false, detail: messageOf(error) }];
-  }
+    const own = await checksOf('traffic', () => traffic.checks?.(service, signal));
+    return [{ name, ok: true, detail }, ...own];
+  });
 }
 
 /** A check that fails on what is live would fail on what is restored, too. */
@@ -124,10 +120,10 @@ async function askHealth(
   reach: ServiceSetup,
   live: LiveService | null,
   signal: AbortSignal,
-): Promise<ReadinessCheck[]> {
+): Promise<readonly ReadinessCheck[]> {
   if (live === null) return [];
   const name = 'health check';
-  try {
+  return orFailing(name, async () => {
     const probes = await probesOf(reach, live, signal);
     const sick = probes.filter(({ healthy }) => !healthy);
     const detail =
@@ -135,9 +131,7 @@ async function askHealth(
         ? `passes on ${probes.length} instances`
         : sick.map((probe) => `${probe.instance} ${probe.detail}`).join(', ');
     return [{ name, ok: sick.length === 0, detail }];
-  } catch (error) {
-    return [{ name, ok: false, detail: messageOf(error) }];
-  }
+  });
 }
 
 /** Without metrics a bad release is found by its health alone. */
@@ -165,9 +159,16 @@ async function checksOf(
   whose: string,
   ask: () => Promise<readonly ReadinessCheck[]> | undefined,
 ): Promise<readonly ReadinessCheck[]> {
+  return orFailing(whose, async () => (await within(patienceMs, `the ${whose}`, async () => ask())) ?? []);
+}
+
+async function orFailing(
+  name: string,
+  ask: () => Promise<readonly ReadinessCheck[]>,
+): Promise<readonly ReadinessCheck[]> {
   try {
-    return (await within(patienceMs, `the ${whose}`, async () => ask())) ?? [];
+    return await ask();
   } catch (error) {
-    return [{ name: whose, ok: false, detail: messageOf(error) }];
+    return [{ name, ok: false, detail: messageOf(error) }];
   }
 }

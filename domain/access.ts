@@ -65,3 +65,43 @@ export function refusalOf(
 export function grantText({ role, product }: Grant): string {
   return product === null ? role : `${role} of ${product}`;
 }
+
+/** Whoever has the claim has the role. */
+export interface ClaimRule extends Grant {
+  readonly claim: string;
+  readonly value: string;
+}
+
+/** What an identity token's claims are worth: `groups: [a, b]` has both values. */
+export function grantsOfClaims(claims: Claims, rules: readonly ClaimRule[]): Grant[] {
+  return rules
+    .filter(({ claim, value }) => valuesOf(claims[claim]).includes(value))
+    .map(({ role, product }) => ({ role, product }));
+}
+
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** @param wanted by claim; `*` stands for any characters but none of `:`, which separates parts in subjects */
+export function claimsMatch(claims: Claims, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([claim, pattern]) =>
+    valuesOf(claims[claim]).some((value) => matches(value, pattern)),
+  );
+}
+
+function valuesOf(claim: unknown): string[] {
+  const values = Array.isArray(claim) ? (claim as unknown[]) : [claim];
+  return values.filter((value) => typeof value === 'string' || typeof value === 'boolean').map(String);
+}
+
+function matches(value: string, pattern: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  if (rest.length === 0) return value === pattern;
+  if (!value.startsWith(first)) return false;
+  let from = first.length;
+  for (const [index, piece] of rest.entries()) {
+    const at = index === rest.length - 1 ? value.length - piece.length : value.indexOf(piece, from);
+    if (at < from || !value.startsWith(piece, at) || value.slice(from, at).includes(':')) return false;
+    from = at + piece.length;
+  }
+  return true;
+}

@@ -33,6 +33,8 @@ export interface Deployment extends DeploymentKey {
   /** Milliseconds since the epoch. */
   readonly deployedAtMs: number;
   readonly endedAtMs: number | null;
+  /** When the oldest change in it was committed; absent: nobody said. */
+  readonly changedAtMs?: number | null;
   /** Observed, breach-free traffic served so far, milliseconds. */
   readonly goodMs: number;
 }

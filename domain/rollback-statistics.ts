@@ -127,7 +127,8 @@ function tenth(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-const causeNames: Readonly<Record<TriggerType, string>> = {
+/** As the specification's panel calls them. */
+export const causeNames: Readonly<Record<TriggerType, string>> = {
   error_rate: 'Error rate spike',
   performance: 'Performance degradation',
   memory: 'Memory leak',

@@ -5,6 +5,7 @@ import { createFolderIssues } from '../adapters/issues/folder-issues.ts';
 import { createGitHubIssues } from '../adapters/issues/github-issues.ts';
 import type { IssueTracker } from '../adapters/issues/issue-tracker.ts';
 import { createWebhookNotifier } from '../adapters/notify/webhook.ts';
+import { type AccessSettings, accessOf } from '../config/access.ts';
 import { ConfigError, configError } from '../config/findings.ts';
 import { type Config, parseConfig } from '../config/load.ts';
 import { policyOf } from '../config/policy.ts';
@@ -50,6 +51,8 @@ export interface ConfiguredCatalog extends Catalog {
   watchdogUrl(): Promise<string | null>;
   /** `null`: no Slack app is configured, or one of its variables is not set. */
   slackApp(): Promise<SlackAppSettings | null>;
+  /** Who may sign in, and which pipelines are known. */
+  access(): Promise<AccessSettings>;
 }
 
 /** The products of the newest valid version of the configuration, each with its adapters. */
@@ -119,6 +122,9 @@ export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
     async watchdogUrl() {
       const { config } = await newest();
       return known(config, config.data.rollback_policy?.notifications?.watchdog_url, options.env) ?? null;
+    },
+    async access() {
+      return accessOf((await newest()).config, options.env);
     },
   };
 }

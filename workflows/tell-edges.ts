@@ -20,8 +20,7 @@ interface Voices {
 /** What the timeline and the owner hear of a condition that began or ended under a monitor. */
 export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }: Voices) {
   const { product, environment } = input.key;
-  const flag = environment === 'production' ? '' : ` --environment ${environment}`;
-  const scope = `${product}${flag}`;
+  const elsewhere = environment === 'production' ? '' : ` --environment ${environment}`;
   const releases = releaseNames(input.services);
   const named = (title: string) => `${title}: ${productName(input.key)}`;
 
@@ -74,7 +73,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
           commands: [
             {
               label: 'Roll back all the same',
-              command: `orchestrator rollback ${product} "why"${flag}`,
+              command: `orchestrator rollback ${product} "why"${elsewhere}`,
             },
           ],
         });
@@ -113,8 +112,8 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
       title: 'Breach, but no automatic rollback',
       text,
       commands: [
-        { label: 'Roll back all the same', command: `orchestrator rollback ${product} "why"${flag}` },
-        { label: 'Let it act by itself again', command: `orchestrator resume ${product}${flag}` },
+        { label: 'Roll back all the same', command: `orchestrator rollback ${product} "why"${elsewhere}` },
+        { label: 'Let it act by itself again', command: `orchestrator resume ${product}${elsewhere}` },
       ],
     });
   }
@@ -128,7 +127,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
       severity: 'warning',
       title: named('The way back is not ready'),
       text: `If ${releases} went bad now, ${missing}.`,
-      commands: [{ label: 'Look again', command: `orchestrator gate ${scope}` }],
+      commands: [{ label: 'Look again', command: `orchestrator gate ${product}${elsewhere}` }],
     });
   }
 }

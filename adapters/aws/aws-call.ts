@@ -36,7 +36,7 @@ export function awsCalls({ region, timeoutMs, permissions }: AwsPlace, signal: A
         const message = `AWS did not answer ${name} in ${region} within ${timeoutMs} ms`;
         throw new AwsError(message, { code, passing: true, cause: error });
       }
-      const message = `AWS refused ${name} in ${region}: ${wordsOf(error, `${permissions}:${name}`)}`;
+      const message = `AWS refused ${name} in ${region}: ${awsWords(error, `${permissions}:${name}`)}`;
       throw new AwsError(message, { code, passing: isPassing(error), cause: error });
     }
   };
@@ -56,14 +56,15 @@ const hints: readonly [RegExp, (right: string) => string][] = [
   ],
 ];
 
-function wordsOf(error: unknown, right: string): string {
+/** What AWS said, with the right or the credentials that are missing; its own message no longer than `longest`. */
+export function awsWords(error: unknown, right: string, longest = 500): string {
   if (!(error instanceof Error)) return String(error);
   const { $metadata } = error as SdkError;
   const status = $metadata?.httpStatusCode === undefined ? '' : `HTTP ${$metadata.httpStatusCode} `;
   const tries = ($metadata?.attempts ?? 1) > 1 ? ` (${$metadata?.attempts} attempts)` : '';
   const hint = hints.find(([pattern]) => pattern.test(error.name));
   const mend = hint === undefined ? '' : `; ${hint[1](right)}`;
-  return `${status}${error.name}: ${error.message.slice(0, 500)}${tries}${mend}`;
+  return `${status}${error.name}: ${error.message.slice(0, longest)}${tries}${mend}`;
 }
 
 function isPassing(error: unknown): boolean {

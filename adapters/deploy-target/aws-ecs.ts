@@ -8,13 +8,13 @@ import {
   beginStep,
   begunRevision,
   configuredRevision,
-  pause,
   rollsBackByItself,
   untilLeftAlone,
   untilSteady,
 } from './aws-ecs/roll-out.ts';
 import type { DeployTarget, StepContext } from './deploy-target.ts';
 import { refuseReleaseName } from './image-name.ts';
+import { pause } from './pause.ts';
 
 export interface AwsEcsOptions extends EcsNaming {
   /** ARN of the service, its cluster in it. */

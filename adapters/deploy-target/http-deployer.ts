@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { LiveService } from '../../domain/live.ts';
 import type { ReadinessCheck } from '../../domain/readiness.ts';
 import { webhookKey } from '../notify/webhook.ts';
 import type { DeployTarget, StepContext } from './deploy-target.ts';
 import { type AcceptedJob, createDeployer, type Deployer, PassingFault } from './http-deployer/deployer.ts';
 import { liveByName, parseLive } from './live-schema.ts';
+import { pause } from './pause.ts';
 
 const defaultTimeoutMs = 10_000;
 const defaultPollMs = 2_000;
@@ -132,11 +132,6 @@ async function untilDone(
       await pause(error.retryAfterMs ?? 0, step.signal);
     }
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
-  signal.throwIfAborted();
 }
 
 /** A wrong secret would be found only when something must be restored; a signed question finds it before. */

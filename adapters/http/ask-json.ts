@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { type Dispatcher, request } from 'undici';
-import { boundedBody, TooLarge } from './bounded-body.ts';
+import { boundedBodyText, TooLarge } from './bounded-body.ts';
 import { describeNetworkError } from './network-error.ts';
 
 export interface JsonQuestion {
@@ -69,7 +69,7 @@ async function read(
 ): Promise<JsonAnswer> {
   const { statusCode: status, headers } = response;
   const ok = status >= 200 && status <= 299;
-  const text = await textOf(response, ok ? maxBytes : mostOfFailure).catch((error: unknown) => {
+  const text = await boundedBodyText(response, ok ? maxBytes : mostOfFailure).catch((error: unknown) => {
     // A refusal stands, however its body ends.
     if (!ok) return '';
     throw error;
@@ -79,13 +79,6 @@ async function read(
   if (ok)
     return { kind: 'answered', status, value, contentType: String(headers['content-type'] ?? ''), headers };
   return { kind: 'refused', status, value, found: statusWords(status) };
-}
-
-async function textOf(response: Dispatcher.ResponseData, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const piece of boundedBody(response, maxBytes)) text += decoder.decode(piece, { stream: true });
-  return text + decoder.decode();
 }
 
 function parsed(text: string): unknown {

@@ -8,6 +8,14 @@ export function boundedBody(response: Dispatcher.ResponseData, maxBytes: number)
   return withinSize(piecesOf(response, maxBytes), maxBytes);
 }
 
+/** The same as text. */
+export async function boundedBodyText(response: Dispatcher.ResponseData, maxBytes: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const piece of boundedBody(response, maxBytes)) text += decoder.decode(piece, { stream: true });
+  return text + decoder.decode();
+}
+
 function piecesOf(response: Dispatcher.ResponseData, maxBytes: number): Readable {
   if (response.headers['content-encoding'] !== 'gzip') return response.body;
   const gunzip = createGunzip();

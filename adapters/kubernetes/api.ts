@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, request } from 'undici';
-import { boundedBody, TooLarge } from '../http/bounded-body.ts';
+import { parseRetryAfter } from '../http/ask-json.ts';
+import { boundedBodyText, TooLarge } from '../http/bounded-body.ts';
 import { describeNetworkError } from '../http/network-error.ts';
 import { orAborted } from '../or-aborted.ts';
 import { type ClusterAccess, type Credentials, connect } from './connect.ts';
@@ -194,9 +195,7 @@ async function askOnce<T>(
     headers: { ...headers, accept, ...(body !== undefined && { 'content-type': contentType }) },
     body: body === undefined ? null : JSON.stringify(body),
   });
-  const pieces: Buffer[] = [];
-  for await (const piece of boundedBody(response, maxBytes)) pieces.push(piece);
-  const text = Buffer.concat(pieces).toString();
+  const text = await boundedBodyText(response, maxBytes);
   if (response.statusCode >= 300) throw refusal(place, response, text);
   try {
     return JSON.parse(text) as T;
@@ -217,9 +216,8 @@ const remedies: Readonly<Record<number, string>> = {
 function refusal(place: string, { statusCode, headers }: Dispatcher.ResponseData, text: string): Refused {
   const named = `${place}: HTTP ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trim();
   const words = [remedies[statusCode], wordsOf(text)].filter((part) => part !== undefined && part !== '');
-  const seconds = Number(headers['retry-after'] ?? Number.NaN);
-  const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : null;
-  const asked = retryAfterMs === null ? '' : `, asks to wait ${seconds} s`;
+  const retryAfterMs = parseRetryAfter(headers['retry-after']);
+  const asked = retryAfterMs === null ? '' : `, asks to wait ${Math.ceil(retryAfterMs / 1_000)} s`;
   return new Refused(`${named}${asked}: ${words.join('; ') || 'no words'}`, statusCode, retryAfterMs);
 }
 

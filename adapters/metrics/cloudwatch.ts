@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import type { Sample } from '../../domain/sample.ts';
 import { addressOf, type CallAnswer, type CloudWatchApi, createCloudWatchApi } from './cloudwatch/api.ts';
 import {
   type AlbMetrics,
@@ -11,15 +9,15 @@ import {
   type MetricQuery,
 } from './cloudwatch/queries.ts';
 import { sharedCloudWatch } from './cloudwatch/together.ts';
+import { cursorFormat } from './cursor-format.ts';
 import type { HistoryRequest, MeasureRequest, MetricsSource } from './metrics-source.ts';
 import type { Blindness } from './per-instance.ts';
 import {
-  historyOf,
+  historyInSteps,
   measureSteps,
   type StepClock,
   type StepSignal,
   type StepsOf,
-  samplesOf,
   spanOf,
 } from './steps.ts';
 
@@ -87,7 +85,7 @@ function settingsOf(options: CloudWatchOptions): Settings {
     },
     latencyUnit,
     timeoutMs: options.timeoutMs ?? 8_000,
-    format: `cloudwatch/1/${createHash('sha256').update(JSON.stringify(queries)).digest('hex').slice(0, 12)}`,
+    format: cursorFormat('cloudwatch/1', queries),
     now: options.now ?? Date.now,
   };
 }
@@ -138,27 +136,18 @@ function stepsIn(
   return { steps, partial };
 }
 
-const day = 24 * 3_600_000;
-const mostPoints = 1_000;
-const historyTimeoutMs = 60_000;
-
 async function history(api: CloudWatchApi, settings: Settings, request: HistoryRequest) {
   const { stepMs, signal } = request;
   const nowMs = settings.now();
   const untilMs = Math.min(request.untilMs, nowMs - settings.clock.settleMs);
   const sinceMs = Math.max(request.sinceMs, nowMs - keptMs(stepMs));
   const queries = settings.queries.map(([, query]) => fillQuery(query, request));
-  const samples: Sample[] = [];
-  const firstMs = Math.ceil(sinceMs / stepMs) * stepMs;
-  for (let fromMs = firstMs; fromMs + stepMs <= untilMs; fromMs += mostPoints * stepMs) {
-    const endMs = Math.min(fromMs + mostPoints * stepMs, untilMs);
-    const call = { queries, fromMs, untilMs: endMs, stepMs, timeoutMs: historyTimeoutMs, signal };
-    const read = stepsIn(await api(call), settings);
-    if ('kind' in read) return read;
-    samples.push(...samplesOf(read.steps, stepMs, endMs));
-  }
-  return historyOf(samples, settings.address);
+  return historyInSteps({ sinceMs, untilMs, stepMs }, settings.address, async (piece) =>
+    stepsIn(await api({ ...piece, queries, signal }), settings),
+  );
 }
+
+const day = 24 * 3_600_000;
 
 /** How long CloudWatch keeps values of such a step: minutes for 15 days, five minutes for 63, hours for 455. */
 function keptMs(stepMs: number): number {

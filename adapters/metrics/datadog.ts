@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import type { Sample } from '../../domain/sample.ts';
+import { cursorFormat } from './cursor-format.ts';
 import { createDatadogApi, type DatadogApi } from './datadog/api.ts';
 import { type DatadogQueries, fillQuery, traceQueries } from './datadog/queries.ts';
 import type { HistoryRequest, MeasureRequest, MetricsSource } from './metrics-source.ts';
-import { historyOf, measureSteps, type StepClock, type StepSignal, samplesOf, spanOf } from './steps.ts';
+import { historyInSteps, measureSteps, type StepClock, type StepSignal, spanOf } from './steps.ts';
 
 export interface DatadogOptions {
   /** Like `datadoghq.eu`; default `datadoghq.com`. */
@@ -63,7 +62,6 @@ function settingsOf(options: DatadogOptions): Settings {
     settleMs: options.settleMs ?? 60_000,
     staleAfterMs: options.staleAfterMs ?? 15 * 60_000,
   };
-  const asked = createHash('sha256').update(JSON.stringify([queries, clock.stepMs]));
   return {
     address: (options.url ?? `https://api.${site}`).replace(/\/+$/, ''),
     queries,
@@ -71,7 +69,7 @@ function settingsOf(options: DatadogOptions): Settings {
     latencyUnit,
     timeoutMs: options.timeoutMs ?? 8_000,
     maxBytes: options.maxBytes ?? 8 * 1_048_576,
-    format: `datadog/1/${asked.digest('hex').slice(0, 12)}`,
+    format: cursorFormat('datadog/1', [queries, clock.stepMs]),
     now: options.now ?? Date.now,
   };
 }
@@ -93,24 +91,13 @@ async function measure(api: DatadogApi, settings: Settings, request: MeasureRequ
   return measureSteps(answer.steps, span, { format, address, clock });
 }
 
-/** Datadog answers in longer steps where a series would have more than 1,500 points. */
-const mostPoints = 1_000;
-const historyTimeoutMs = 60_000;
-
 async function history(api: DatadogApi, settings: Settings, request: HistoryRequest) {
-  const { stepMs, signal } = request;
+  const { sinceMs, stepMs, signal } = request;
   const untilMs = Math.min(request.untilMs, settings.now() - settings.clock.settleMs);
   const queries = filled(settings, request, []);
-  const samples: Sample[] = [];
-  const firstMs = Math.ceil(request.sinceMs / stepMs) * stepMs;
-  for (let fromMs = firstMs; fromMs + stepMs <= untilMs; fromMs += mostPoints * stepMs) {
-    const endMs = Math.min(fromMs + mostPoints * stepMs, untilMs);
-    const times = { fromMs, untilMs: endMs, stepMs, timeoutMs: historyTimeoutMs };
-    const answer = await api({ ...settings, ...times, queries, signal });
-    if (answer.kind !== 'answered') return answer;
-    samples.push(...samplesOf(answer.steps, stepMs, endMs));
-  }
-  return historyOf(samples, settings.address);
+  return historyInSteps({ sinceMs, untilMs, stepMs }, settings.address, (piece) =>
+    api({ ...settings, ...piece, queries, signal }),
+  );
 }
 
 function filled(

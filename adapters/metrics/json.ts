@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
 import { askJson, type JsonAnswer } from '../http/ask-json.ts';
+import { cursorFormat } from './cursor-format.ts';
 import { countIntervals } from './json/intervals.ts';
 import { type JsonPaths, type Page, type PageForm, readPage } from './json/page.ts';
 import { percentileOf } from './json/percentile.ts';
 import type { MeasureRequest, MetricsSource } from './metrics-source.ts';
 import { addressOf, blindness, countedSince, type Failed, nothingRuns } from './per-instance.ts';
+import { fillPlaceholders, placeholderProblem } from './placeholders.ts';
 
 export interface JsonOptions {
   /** Appended to the URL of each instance. */
@@ -73,8 +74,6 @@ function settingsOf(options: JsonOptions): JsonSettings {
     buckets: options.buckets ?? 'cumulative',
     memoryLimitBytes: options.memoryLimitMb === undefined ? null : options.memoryLimitMb * 1_048_576,
   };
-  // Readings of other paths are no base: compared with them, a counter's whole history would look like one interval.
-  const asked = JSON.stringify([options.path, options.url, form, counts]);
   return {
     ...form,
     counts,
@@ -83,7 +82,7 @@ function settingsOf(options: JsonOptions): JsonSettings {
     staleAfterMs: options.staleAfterMs ?? 120_000,
     timeoutMs: options.timeoutMs ?? 5_000,
     maxBytes: options.maxBytes ?? 4 * 1_048_576,
-    format: `json/1/${createHash('sha256').update(asked).digest('hex').slice(0, 12)}`,
+    format: cursorFormat('json/1', [options.path, options.url, form, counts]),
   };
 }
 
@@ -100,23 +99,21 @@ function placesOf(request: MeasureRequest, { url, path = '/metrics.json' }: Json
       instance: id,
       url: at === null ? null : at.replace(/\/+$/, '') + path,
     }));
-  const filled = (instance: string) =>
-    url.replace(/\{\{\s*(\w+)\s*\}\}/g, (whole, name: string) => {
-      const { product, environment, service } = request;
-      const known: Record<string, string> = { product, environment, service, instance };
-      return known[name] === undefined ? whole : encodeURIComponent(known[name]);
-    });
+  const { product, environment, service } = request;
+  const filled = (instance: string) => {
+    const values = Object.entries({ product, environment, service, instance });
+    return fillPlaceholders(
+      url,
+      Object.fromEntries(values.map(([name, value]) => [name, encodeURIComponent(value)])),
+    );
+  };
   if (!/\{\{\s*instance\s*\}\}/.test(url)) return [{ instance: request.service, url: filled('') }];
   return running.map(({ id }) => ({ instance: id, url: filled(id) }));
 }
 
 /** The sentence that says what is wrong with a URL's placeholders, or `null`. */
 export function jsonUrlProblem(url: string): string | null {
-  const known = ['product', 'environment', 'service', 'instance'];
-  const names = [...url.matchAll(/\{\{\s*(\w+)\s*\}\}/g)].map(([, name = '']) => name);
-  const unknown = names.find((name) => !known.includes(name));
-  if (unknown === undefined) return null;
-  return `{{${unknown}}} is not known; allowed: ${known.map((name) => `{{${name}}}`).join(', ')}`;
+  return placeholderProblem(url, ['product', 'environment', 'service', 'instance']);
 }
 
 export type Answered = Extract<Page, { kind: 'answered' }> & { readonly instance: string };

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { orAborted } from '../or-aborted.ts';
 import { type OtlpNames, type PushedInstance, readingOf } from '../otlp/pushed.ts';
 import type { PushedRecords } from '../store/pushed.ts';
+import { cursorFormat } from './cursor-format.ts';
 import type { MetricsSource } from './metrics-source.ts';
 import { countedSince, type Outcome } from './per-instance.ts';
 
@@ -23,7 +24,7 @@ const goneAfterMs = 15 * 60_000;
 export function createOtlpSource(options: OtlpOptions): MetricsSource {
   const { records, names, memoryLimitMb, staleAfterMs = 180_000, timeoutMs = 5_000 } = options;
   const memoryLimitBytes = memoryLimitMb === undefined ? null : memoryLimitMb * 1_048_576;
-  const format = `otlp/1/${createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 12)}`;
+  const format = cursorFormat('otlp/1', names);
   return {
     async measure({ product, environment, service, cursor, signal }) {
       const key = { product, environment, service };
@@ -65,12 +66,8 @@ async function within<T extends object>(
   ask: () => Promise<T>,
 ): Promise<T | { readonly kind: 'timeout' | 'error'; readonly found: string }> {
   const limit = AbortSignal.timeout(timeoutMs);
-  const over = AbortSignal.any([limit, signal]);
-  const given = new Promise<never>((_resolve, reject) => {
-    over.addEventListener('abort', () => reject(over.reason as Error), { once: true });
-  });
   try {
-    return await Promise.race([ask(), given]);
+    return await orAborted(ask(), AbortSignal.any([limit, signal]));
   } catch (error) {
     if (limit.aborted) return { kind: 'timeout', found: `no answer within ${timeoutMs} ms` };
     return { kind: 'error', found: signal.aborted ? 'the check was cancelled' : (error as Error).message };

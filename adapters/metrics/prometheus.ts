@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { cursorFormat } from './cursor-format.ts';
 import type { MetricsSource } from './metrics-source.ts';
 import { createPrometheusApi } from './prometheus/api.ts';
 import type { Settings } from './prometheus/ask.ts';
@@ -91,13 +91,8 @@ function settingsOf(options: PrometheusOptions): Settings {
     staleAfterMs: options.staleAfterMs ?? 120_000,
     timeoutMs: options.timeoutMs ?? 5_000,
     maxBytes: options.maxBytes ?? 32 * 1_048_576,
-    format: formatOf({ queries, selector, instanceLabel, endpointLabel, latencyUnit }),
+    format: cursorFormat('prometheus/1', { queries, selector, instanceLabel, endpointLabel, latencyUnit }),
   };
-}
-
-/** Readings of other queries are no base: compared with them, a counter's whole life would look like one interval. */
-function formatOf(asked: unknown): string {
-  return `prometheus/1/${createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 12)}`;
 }
 
 function headersOf({

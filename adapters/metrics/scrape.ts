@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Instance } from '../../domain/live.ts';
+import { cursorFormat } from './cursor-format.ts';
 import type { MetricsSource } from './metrics-source.ts';
 import { createPageReader, defaultMetricNames, type MetricNames, type PageResult } from './page-reading.ts';
 import { addressOf, blindness, countedSince, nothingRuns, type Outcome } from './per-instance.ts';
@@ -26,7 +26,7 @@ export function createScrapeSource(options: ScrapeOptions = {}): MetricsSource {
     memoryLimitBytes: options.memoryLimitMb == null ? null : options.memoryLimitMb * 1_048_576,
     names: { ...defaultMetricNames, ...options.names },
   };
-  const format = formatOf(settings.names);
+  const format = cursorFormat('scrape/1', settings.names);
   return {
     async measure(request) {
       const running = request.instances.filter((instance) => instance.running);
@@ -73,11 +73,3 @@ const kindOfFailure = {
   not_metrics: 'error',
   no_metric: 'no_data',
 } as const satisfies Record<Failure, Exclude<Outcome['kind'], 'answered'>>;
-
-/**
- * Readings taken under other metric names are no base: compared with them, a counter's whole history would look
- * like one interval.
- */
-function formatOf(names: MetricNames): string {
-  return `scrape/1/${createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 12)}`;
-}

@@ -1,5 +1,6 @@
 import { type Counts, noCounts, type Sample } from '../../domain/sample.ts';
 import type { Cursor, History, Measurement } from './metrics-source.ts';
+import type { Blindness } from './per-instance.ts';
 
 /**
  * For sources that keep counts by steps of time, as Datadog and CloudWatch do, and not counters that grow. A step is known by its
@@ -149,7 +150,7 @@ function gauges(
 }
 
 /** A sample for each step of which anything is known. */
-export function samplesOf(steps: StepsOf, stepMs: number, untilMs: number): Sample[] {
+function samplesOf(steps: StepsOf, stepMs: number, untilMs: number): Sample[] {
   const times = new Set(Object.values(steps).flatMap((signal) => [...signal.keys()]));
   return [...times]
     .filter((atMs) => atMs + stepMs <= untilMs)
@@ -161,7 +162,36 @@ export function samplesOf(steps: StepsOf, stepMs: number, untilMs: number): Samp
     });
 }
 
-export function historyOf(samples: readonly Sample[], address: string): History {
+/** Fewer than the 1,500 points of a series beyond which Datadog answers in longer steps. */
+const mostSteps = 1_000;
+/** A question about the past covers more and may take longer. */
+const historyTimeoutMs = 60_000;
+
+export interface Piece {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly stepMs: number;
+  readonly timeoutMs: number;
+}
+
+/** The past, a sample for each step, asked for in pieces. */
+export async function historyInSteps(
+  {
+    sinceMs,
+    untilMs,
+    stepMs,
+  }: { readonly sinceMs: number; readonly untilMs: number; readonly stepMs: number },
+  address: string,
+  ask: (piece: Piece) => Promise<{ readonly steps: StepsOf } | Blindness>,
+): Promise<History> {
+  const samples: Sample[] = [];
+  const firstMs = Math.ceil(sinceMs / stepMs) * stepMs;
+  for (let fromMs = firstMs; fromMs + stepMs <= untilMs; fromMs += mostSteps * stepMs) {
+    const endMs = Math.min(fromMs + mostSteps * stepMs, untilMs);
+    const found = await ask({ fromMs, untilMs: endMs, stepMs, timeoutMs: historyTimeoutMs });
+    if (!('steps' in found)) return found;
+    samples.push(...samplesOf(found.steps, stepMs, endMs));
+  }
   if (samples.length === 0)
     return { kind: 'no_data', reason: `${address}: nothing is known of the service in that time` };
   return { kind: 'read', samples };

@@ -18,8 +18,12 @@ export interface Registered {
 
 export interface ListFilter {
   readonly product?: string;
+  /** Of these only; absent: of every product. */
+  readonly products?: readonly string[] | undefined;
   readonly environment?: string;
   readonly sinceMs?: number;
+  /** Only what came before. */
+  readonly untilMs?: number | undefined;
   readonly status?: DeploymentStatus;
   readonly limit: number;
 }
@@ -233,8 +237,10 @@ async function readOne(
 async function list(db: Kysely<Database> | Transaction<Database>, filter: ListFilter): Promise<Deployment[]> {
   let query = db.selectFrom('deployments').select(['document', 'good_ms']);
   if (filter.product !== undefined) query = query.where('product', '=', filter.product);
+  if (filter.products !== undefined) query = query.where('product', 'in', filter.products);
   if (filter.environment !== undefined) query = query.where('environment', '=', filter.environment);
   if (filter.sinceMs !== undefined) query = query.where('deployed_at_ms', '>=', filter.sinceMs);
+  if (filter.untilMs !== undefined) query = query.where('deployed_at_ms', '<', filter.untilMs);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
   const rows = await query
     .orderBy('deployed_at_ms', 'desc')

@@ -7,8 +7,12 @@ import type { Run } from './store.ts';
 
 export interface IncidentFilter {
   readonly product?: string;
+  /** Of these only; absent: of every product. */
+  readonly products?: readonly string[] | undefined;
   readonly environment?: string;
   readonly sinceMs?: number;
+  /** Only what came before. */
+  readonly untilMs?: number | undefined;
   readonly limit: number;
 }
 
@@ -45,8 +49,10 @@ export function createIncidentRecords(db: Kysely<Database>, run: Run): IncidentR
       run(async () => {
         let query = db.selectFrom('incidents').select('document');
         if (filter.product !== undefined) query = query.where('product', '=', filter.product);
+        if (filter.products !== undefined) query = query.where('product', 'in', filter.products);
         if (filter.environment !== undefined) query = query.where('environment', '=', filter.environment);
         if (filter.sinceMs !== undefined) query = query.where('opened_at_ms', '>=', filter.sinceMs);
+        if (filter.untilMs !== undefined) query = query.where('opened_at_ms', '<', filter.untilMs);
         const rows = await query.orderBy('opened_at_ms', 'desc').limit(filter.limit).execute();
         return rows.map((row) => JSON.parse(row.document) as Incident);
       }),

@@ -22,16 +22,20 @@ export async function migrate(db: Kysely<Database>, dialect: Dialect): Promise<v
   }
 }
 
+/** A table whose rows belong to a product's environment. */
+function scopedTable(db: Kysely<unknown>, table: string) {
+  return db.schema
+    .createTable(table)
+    .addColumn('product', 'text', (column) => column.notNull())
+    .addColumn('environment', 'text', (column) => column.notNull());
+}
+
 function migrationsFor(dialect: Dialect): Record<string, Migration> {
   const serial = dialect === 'sqlite' ? sql`integer primary key autoincrement` : sql`bigserial primary key`;
   return {
     '0001_first': {
       async up(db) {
-        const scoped = (table: string) =>
-          db.schema
-            .createTable(table)
-            .addColumn('product', 'text', (column) => column.notNull())
-            .addColumn('environment', 'text', (column) => column.notNull());
+        const scoped = (table: string) => scopedTable(db, table);
         await scoped('products')
           .addColumn('state', 'text', (column) => column.notNull())
           .addColumn('version', 'bigint', (column) => column.notNull())
@@ -140,11 +144,7 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
     },
     '0004_way_back': {
       async up(db) {
-        const scoped = (table: string) =>
-          db.schema
-            .createTable(table)
-            .addColumn('product', 'text', (column) => column.notNull())
-            .addColumn('environment', 'text', (column) => column.notNull());
+        const scoped = (table: string) => scopedTable(db, table);
         await scoped('recipes')
           .addColumn('service', 'text', (column) => column.notNull())
           .addColumn('release', 'text', (column) => column.notNull())
@@ -162,10 +162,7 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
     },
     '0005_alerts': {
       async up(db) {
-        await db.schema
-          .createTable('alerts')
-          .addColumn('product', 'text', (column) => column.notNull())
-          .addColumn('environment', 'text', (column) => column.notNull())
+        await scopedTable(db, 'alerts')
           .addColumn('fingerprint', 'text', (column) => column.notNull())
           .addColumn('service', 'text')
           .addColumn('name', 'text', (column) => column.notNull())
@@ -179,10 +176,7 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
     },
     '0006_pushed': {
       async up(db) {
-        await db.schema
-          .createTable('pushed')
-          .addColumn('product', 'text', (column) => column.notNull())
-          .addColumn('environment', 'text', (column) => column.notNull())
+        await scopedTable(db, 'pushed')
           .addColumn('service', 'text', (column) => column.notNull())
           .addColumn('instance', 'text', (column) => column.notNull())
           .addColumn('version', 'bigint', (column) => column.notNull())
@@ -202,6 +196,62 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
           .addColumn('document', 'text', (column) => column.notNull())
           .addPrimaryKeyConstraint('threads_key', ['thread', 'channel'])
           .execute();
+      },
+    },
+    '0008_access': {
+      async up(db) {
+        await db.schema
+          .createTable('tokens')
+          .addColumn('id', 'text', (column) => column.primaryKey())
+          .addColumn('name', 'text', (column) => column.notNull())
+          .addColumn('hash', 'text', (column) => column.notNull())
+          .addColumn('role', 'text', (column) => column.notNull())
+          .addColumn('product', 'text')
+          .addColumn('created_by', 'text', (column) => column.notNull())
+          .addColumn('created_at_ms', 'bigint', (column) => column.notNull())
+          .addColumn('expires_at_ms', 'bigint')
+          .addColumn('last_used_at_ms', 'bigint')
+          .addColumn('revoked_at_ms', 'bigint')
+          .execute();
+        await db.schema
+          .createTable('sessions')
+          .addColumn('hash', 'text', (column) => column.primaryKey())
+          .addColumn('kind', 'text', (column) => column.notNull())
+          .addColumn('identity', 'text', (column) => column.notNull())
+          .addColumn('expires_at_ms', 'bigint', (column) => column.notNull())
+          .execute();
+        await db.schema
+          .createTable('audit')
+          .addColumn('seq', serial)
+          .addColumn('at_ms', 'bigint', (column) => column.notNull())
+          .addColumn('who', 'text', (column) => column.notNull())
+          .addColumn('kind', 'text', (column) => column.notNull())
+          .addColumn('origin', 'text', (column) => column.notNull())
+          .addColumn('call', 'text', (column) => column.notNull())
+          .addColumn('product', 'text')
+          .addColumn('environment', 'text')
+          .addColumn('why', 'text')
+          .addColumn('status', 'integer', (column) => column.notNull())
+          .addColumn('answer', 'text', (column) => column.notNull())
+          .execute();
+        await db.schema.createIndex('audit_by_product').on('audit').columns(['product', 'seq']).execute();
+      },
+    },
+    '0009_by_product': {
+      async up(db) {
+        // A page asks for the newest of one product among ten thousand of others.
+        await db.schema
+          .createIndex('deployments_by_product')
+          .on('deployments')
+          .columns(['product', 'environment', 'deployed_at_ms'])
+          .execute();
+        await db.schema
+          .createIndex('incidents_by_product')
+          .on('incidents')
+          .columns(['product', 'environment', 'opened_at_ms'])
+          .execute();
+        await db.schema.createIndex('watches_by_time').on('watches').columns(['last_at_ms']).execute();
+        await db.schema.createIndex('deployments_by_status').on('deployments').columns(['status']).execute();
       },
     },
   };

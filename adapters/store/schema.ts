@@ -89,4 +89,32 @@ export interface Database {
   notices: { key: string; channel: string; sent_at_ms: number };
   /** Where a story began in a channel, for what follows in the same place. */
   threads: { thread: string; channel: string; opened_at_ms: number; document: Json };
+  tokens: {
+    id: string;
+    name: string;
+    hash: string;
+    role: string;
+    product: string | null;
+    created_by: string;
+    created_at_ms: number;
+    expires_at_ms: number | null;
+    last_used_at_ms: number | null;
+    revoked_at_ms: number | null;
+  };
+  /** Sign-ins to the page, and links that become one. */
+  sessions: { hash: string; kind: string; identity: string; expires_at_ms: number };
+  /** Every command, done or refused. */
+  audit: {
+    seq: Generated<number>;
+    at_ms: number;
+    who: string;
+    kind: string;
+    origin: string;
+    call: string;
+    product: string | null;
+    environment: string | null;
+    why: string | null;
+    status: number;
+    answer: string;
+  };
 }

@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely';
 import { type AlertRecords, createAlertRecords } from './alerts.ts';
+import { type AuditRecords, createAuditRecords } from './audit.ts';
+import { type ChangeRecords, createChangeRecords } from './changes.ts';
 import { connect, dialectOf } from './connect.ts';
 import { createDeploymentRecords, type DeploymentRecords } from './deployments.ts';
 import { createIncidentRecords, type IncidentRecords } from './incidents.ts';
@@ -10,8 +12,10 @@ import { createProductRecords, type ProductRecords } from './products.ts';
 import { createPushedRecords, type PushedRecords } from './pushed.ts';
 import { createReleaseRecords, type ReleaseRecords } from './releases.ts';
 import type { Database } from './schema.ts';
+import { createSessionRecords, type SessionRecords } from './sessions.ts';
 import { createThreadRecords, type ThreadRecords } from './threads.ts';
 import { createTimelineRecords, type TimelineRecords } from './timeline.ts';
+import { createTokenRecords, type TokenRecords } from './tokens.ts';
 import { createWatchRecords, type WatchRecords } from './watches.ts';
 import { createWayBackRecords, type WayBackRecords } from './way-back.ts';
 
@@ -30,6 +34,10 @@ export interface Store {
   readonly wayBack: WayBackRecords;
   readonly alerts: AlertRecords;
   readonly pushed: PushedRecords;
+  readonly tokens: TokenRecords;
+  readonly sessions: SessionRecords;
+  readonly audit: AuditRecords;
+  readonly changes: ChangeRecords;
   /** Rejects when the store cannot be written. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -53,6 +61,10 @@ export async function openStore(location: string): Promise<Store> {
     wayBack: createWayBackRecords(db, run),
     alerts: createAlertRecords(db, run),
     pushed: createPushedRecords(db, run),
+    tokens: createTokenRecords(db, run),
+    sessions: createSessionRecords(db, run),
+    audit: createAuditRecords(db, run),
+    changes: createChangeRecords(db, run),
     check: () => run(() => writable(db)),
     close: () => db.destroy(),
   };

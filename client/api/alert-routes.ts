@@ -1,6 +1,8 @@
-import { createRoute, type z } from '@hono/zod-openapi';
+import type { z } from '@hono/zod-openapi';
 import type { ReceivedAlert } from '../../adapters/store/alerts.ts';
+import { may, refusalOf } from '../../domain/access.ts';
 import { defaultEnvironment, type ProductKey, productName } from '../../domain/identity.ts';
+import { guarded } from './access/guarded.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
 import { alertmanagerMessage, alertsReceived } from './schemas.ts';
 
@@ -8,7 +10,7 @@ type Alert = z.infer<typeof alertmanagerMessage>['alerts'][number];
 
 /** Alerts of Prometheus' Alertmanager, and of Grafana, which sends the same. */
 export function addAlertRoutes(app: App, { store, catalog }: AppOptions): void {
-  const receive = createRoute({
+  const receive = guarded('report', {
     method: 'post',
     path: '/v1/alerts/alertmanager',
     request: { body: { required: true, content: { 'application/json': { schema: alertmanagerMessage } } } },
@@ -23,9 +25,15 @@ export function addAlertRoutes(app: App, { store, catalog }: AppOptions): void {
   app.openapi(receive, async (context) => {
     const ignored: string[] = [];
     let received = 0;
+    const { principal } = context.get('caller');
     for (const alert of context.req.valid('json').alerts) {
       const key = keyOf(alert);
-      const problem = key === null ? 'it has no label product' : await problemOf(key, alert);
+      const problem =
+        key === null
+          ? 'it has no label product'
+          : may(principal, 'report', key.product)
+            ? await problemOf(key, alert)
+            : refusalOf(principal, 'report', key.product);
       if (key === null || problem !== null) {
         ignored.push(`${nameOf(alert)}: ${problem}`);
         continue;

@@ -1,6 +1,6 @@
 /** An answer that is not a success, with the status and a sentence for people. */
 export class ApiError extends Error {
-  readonly status: 400 | 401 | 404 | 409 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 409 | 429 | 503;
 
   constructor(status: ApiError['status'], message: string) {
     super(message);

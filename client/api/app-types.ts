@@ -1,6 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Catalog } from '../../activities/dependencies.ts';
 import type { Store } from '../../adapters/store/store.ts';
+import type { AccessSettings } from '../../config/access.ts';
+import type { ApiEnv } from './access/caller.ts';
 import type { Operations } from './operations.ts';
 import { problem } from './schemas.ts';
 
@@ -8,7 +10,10 @@ export interface AppOptions {
   readonly operations: Operations;
   readonly store: Store;
   readonly catalog: Catalog;
+  /** The data folder's own token. */
   readonly token: string;
+  /** Who may sign in, and which pipelines are known. */
+  readonly access: () => Promise<AccessSettings>;
   /** Where workflows are shown, e.g. `http://127.0.0.1:8233/namespaces/default`. */
   readonly temporalUi: string | null;
   readonly health: Health;
@@ -23,14 +28,19 @@ export interface Health {
   rollbackPhase(key: { product: string; environment: string }): Promise<string | null>;
 }
 
-export type App = OpenAPIHono;
+export type App = OpenAPIHono<ApiEnv>;
 
 /** The answers that every route may give besides its own. */
 export const problems = {
   400: { description: 'Malformed', content: { 'application/json': { schema: problem } } },
-  401: { description: 'No token', content: { 'application/json': { schema: problem } } },
+  401: { description: 'Who calls is not proven', content: { 'application/json': { schema: problem } } },
+  403: { description: 'The caller may not do this', content: { 'application/json': { schema: problem } } },
   404: { description: 'Not known', content: { 'application/json': { schema: problem } } },
   409: { description: 'Not possible now', content: { 'application/json': { schema: problem } } },
+  429: {
+    description: 'Too many requests; Retry-After says when to try again',
+    content: { 'application/json': { schema: problem } },
+  },
   503: {
     description: 'Store or Temporal does not answer; try again',
     content: { 'application/json': { schema: problem } },

@@ -1,9 +1,20 @@
-import { timingSafeEqual } from 'node:crypto';
-import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { compress } from 'hono/compress';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
+import { loadAssets } from '../dashboard/assets.ts';
+import { addFormCommands } from '../dashboard/commands.ts';
+import { addDashboard, problemPage } from '../dashboard/dashboard.ts';
+import { addEntrance, signedIn } from '../dashboard/entrance.ts';
+import { addAccessRoutes } from './access/access-routes.ts';
+import { auditTrail } from './access/audit.ts';
+import { createAuthenticator } from './access/authenticate.ts';
+import type { ApiEnv, Caller } from './access/caller.ts';
+import { protect } from './access/protect.ts';
+import { createRateLimits, TooManyRequests } from './access/rate-limits.ts';
 import { addAlertRoutes } from './alert-routes.ts';
 import { ApiError } from './api-error.ts';
 import type { App, AppOptions } from './app-types.ts';
@@ -12,8 +23,24 @@ import { addDeploymentRoutes } from './deployment-routes.ts';
 import { addGateRoutes } from './gate-routes.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
 import { addOtlpRoutes } from './otlp-routes.ts';
-import { readStatistics } from './read-statistics.ts';
-import { plain, statisticsQuery, statistics as statisticsSchema } from './schemas.ts';
+import { createFeed } from './reading/feed.ts';
+import { addReadingRoutes } from './reading-routes.ts';
+import { addStatisticsRoutes } from './statistics-routes.ts';
+
+/** What of the page nobody sees without signing in. */
+const pagePaths = ['/', '/deployments/*', '/incidents/*', '/statistics', '/access', '/live/*'] as const;
+
+/** Nothing from elsewhere, nothing inline, and nobody frames the buttons. */
+const contentSecurityPolicy = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+  formAction: ["'self'"],
+  baseUri: ["'none'"],
+  frameAncestors: ["'none'"],
+};
 
 /** A question to the store takes no longer. */
 const readingMs = 5_000;
@@ -25,7 +52,8 @@ export function createApp(options: AppOptions): App {
       if (!result.success) return context.json({ error: describeIssues(result.error) }, 400);
     },
   });
-  app.use(secureHeaders());
+  app.use(secureHeaders({ contentSecurityPolicy }));
+  app.use(compress());
   app.use(
     bodyLimit({
       maxSize: 1024 * 1024,
@@ -34,31 +62,46 @@ export function createApp(options: AppOptions): App {
         context.json({ error: 'the body is larger than 1 MiB' }, 413, { connection: 'close' }),
     }),
   );
-  app.use('/v1/*', async (context, next) => {
-    if (!authorized(context.req.header('authorization'), options.token)) {
-      return context.json(
-        { error: 'a bearer token is needed: see the file api-token in the data folder' },
-        401,
-      );
-    }
-    await next();
+  const authenticator = createAuthenticator({
+    store: options.store,
+    localToken: options.token,
+    settings: options.access,
   });
+  const assets = loadAssets();
+  const protection = { authenticator, count: createRateLimits() };
+  app.use(
+    '/v1/*',
+    auditTrail(options.store.audit, (error) => console.error('the audit trail was not written:', error)),
+  );
+  app.use('/v1/*', protect(protection));
+  app.use('/static/*', async (context) => assets.serve(context));
+  for (const path of pagePaths) app.get(path, signedIn(protection));
   // A store that hangs: a page and a pipeline are told to try again.
   app.get(
-    '/v1/*',
+    '/v1/:what{(?!events$).*}',
     timeout(readingMs, () => new HTTPException(503, { message: 'unavailable, try again' })),
   );
-  app.onError((error, context) => {
+  app.onError(async (error, context) => {
+    const answer = problemOf(error, context);
+    if (!wantsPage(context)) return answer;
+    const { error: message } = (await answer.json()) as { error: string };
+    const viewer = (context.get('caller') as Caller | undefined)?.principal ?? null;
+    return context.html(await problemPage(assets, viewer, answer.status, message), answer.status as 500);
+  });
+  function problemOf(error: Error, context: Context<ApiEnv>) {
+    if (error instanceof TooManyRequests) context.header('retry-after', String(error.retryAfterSeconds));
     if (error instanceof ApiError) return context.json({ error: error.message }, error.status);
     // Hono's own: the body is not JSON.
     if (error instanceof HTTPException) return context.json({ error: error.message }, error.status);
     if (isUnavailable(error)) return context.json({ error: `unavailable, try again: ${error.message}` }, 503);
     console.error(error);
     return context.json({ error: 'internal error; the log says more' }, 500);
+  }
+  app.notFound(async (context) => {
+    const message = `there is nothing at ${context.req.path}; see /openapi.json`;
+    if (!wantsPage(context)) return context.json({ error: message }, 404);
+    return context.html(await problemPage(assets, null, 404, message), 404);
   });
-  app.notFound((context) =>
-    context.json({ error: `there is nothing at ${context.req.path}; see /openapi.json` }, 404),
-  );
 
   addDeploymentRoutes(app, options);
   addCommandRoutes(app, options);
@@ -66,8 +109,14 @@ export function createApp(options: AppOptions): App {
   addOtlpRoutes(app, options);
   addGateRoutes(app, options);
   addIncidentRoutes(app, options);
-  addStatistics(app, options);
+  addAccessRoutes(app, options);
+  addStatisticsRoutes(app, options);
   addHealth(app, options);
+  addEntrance(app, { ...options, ...protection, assets });
+  addFormCommands(app);
+  const feed = createFeed(options.store);
+  addReadingRoutes(app, { ...options, feed });
+  addDashboard(app, { ...options, feed, assets });
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
@@ -77,10 +126,9 @@ export function createApp(options: AppOptions): App {
   return app;
 }
 
-function authorized(header: string | undefined, token: string): boolean {
-  const given = Buffer.from(header?.replace(/^Bearer /, '') ?? '');
-  const wanted = Buffer.from(token);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+/** A browser that goes somewhere, as opposed to a program that asks. */
+function wantsPage({ req }: Context): boolean {
+  return !req.path.startsWith('/v1/') && (req.header('accept') ?? '').includes('text/html');
 }
 
 /** The SDK says "Failed to start Workflow" and hides gRPC's UNAVAILABLE (14) or DEADLINE_EXCEEDED (4) in the cause. */
@@ -106,24 +154,6 @@ function describeIssues(error: {
       issue.path.length === 0 ? issue.message : `${issue.path.map(String).join('.')}: ${issue.message}`,
     )
     .join('; ');
-}
-
-function addStatistics(app: App, { store, catalog }: AppOptions): void {
-  const route = createRoute({
-    method: 'get',
-    path: '/v1/statistics',
-    request: { query: statisticsQuery },
-    responses: {
-      200: {
-        description: 'The last days in figures',
-        content: { 'application/json': { schema: statisticsSchema } },
-      },
-    },
-  });
-  app.openapi(route, async (context) => {
-    const { days } = context.req.valid('query');
-    return context.json(plain(await readStatistics(store, catalog, days)), 200);
-  });
 }
 
 function addHealth(app: App, { health }: AppOptions): void {

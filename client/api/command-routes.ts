@@ -1,5 +1,7 @@
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { type RollbackCommandName, rollbackCommands } from '../../workflows/messages.ts';
+import { authorName, callerName } from './access/caller.ts';
+import { guarded } from './access/guarded.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
 import {
@@ -7,6 +9,7 @@ import {
   byRequest,
   commandRequest,
   floorRequest,
+  json,
   pauseRequest,
   plain,
   productPath,
@@ -16,14 +19,11 @@ import {
   standingRequest,
 } from './schemas.ts';
 
-const json = <Schema extends z.ZodType>(schema: Schema) => ({ content: { 'application/json': { schema } } });
-
 const answers = {
   200: { description: 'Accepted', ...json(answer) },
   202: { description: 'Queued: no worker is polling now', ...json(answer) },
   409: { description: 'Refused, with the reason', ...json(answer) },
   400: problems[400],
-  401: problems[401],
   404: problems[404],
   503: problems[503],
 };
@@ -35,7 +35,7 @@ export function commandPath(name: RollbackCommandName): string {
 
 export function addCommandRoutes(app: App, { operations }: AppOptions): void {
   const request = { params: productPath, query: scope };
-  const rollback = createRoute({
+  const rollback = guarded('act', {
     method: 'post',
     path: '/v1/products/{product}/rollback',
     request: { ...request, body: { required: true, ...json(rollbackRequest) } },
@@ -44,11 +44,11 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
   app.openapi(rollback, async (context) => {
     const key = { ...context.req.valid('param'), ...context.req.valid('query') };
     const body = context.req.valid('json');
-    const given = await operations.rollBack(key, body);
+    const given = await operations.rollBack(key, { ...body, by: callerName(context, body.by) });
     return context.json(given, given.queued ? 202 : given.accepted ? 200 : 409);
   });
 
-  const plan = createRoute({
+  const plan = guarded('read', {
     method: 'get',
     path: '/v1/products/{product}/rollback',
     request,
@@ -59,7 +59,7 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
     return context.json(plain(await operations.planRollback(key)), 200);
   });
 
-  const pause = createRoute({
+  const pause = guarded('act', {
     method: 'post',
     path: '/v1/products/{product}/pause',
     request: { ...request, body: { required: true, ...json(pauseRequest) } },
@@ -67,7 +67,8 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
   });
   app.openapi(pause, async (context) => {
     const key = { ...context.req.valid('param'), ...context.req.valid('query') };
-    const { by, reason, minutes, until } = context.req.valid('json');
+    const { reason, minutes, until, ...body } = context.req.valid('json');
+    const by = callerName(context, body.by);
     const untilMs =
       until !== undefined ? Date.parse(until) : minutes !== undefined ? Date.now() + minutes * 60_000 : null;
     if (untilMs !== null && untilMs <= Date.now())
@@ -80,7 +81,7 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
     );
   });
 
-  const resume = createRoute({
+  const resume = guarded('act', {
     method: 'post',
     path: '/v1/products/{product}/resume',
     request: { ...request, body: { required: true, ...json(byRequest) } },
@@ -88,12 +89,12 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
   });
   app.openapi(resume, async (context) => {
     const key = { ...context.req.valid('param'), ...context.req.valid('query') };
-    await operations.resume(key, context.req.valid('json').by);
+    await operations.resume(key, callerName(context, context.req.valid('json').by));
     return context.json({ accepted: true, reason: `automatic rollback of ${key.product} is resumed` }, 200);
   });
 
   for (const name of rollbackCommands) {
-    const command = createRoute({
+    const command = guarded('act', {
       method: 'post',
       path: `/v1/products/{product}/${commandPath(name)}` as '/v1/products/{product}/command',
       request: { ...request, body: { required: true, ...json(commandRequest) } },
@@ -101,12 +102,13 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
     });
     app.openapi(command, async (context) => {
       const key = { ...context.req.valid('param'), ...context.req.valid('query') };
-      const given = await operations.command(key, name, context.req.valid('json'));
+      const body = context.req.valid('json');
+      const given = await operations.command(key, name, { ...body, by: callerName(context, body.by) });
       return context.json(given, given.queued ? 202 : given.accepted ? 200 : 409);
     });
   }
 
-  const standing = createRoute({
+  const standing = guarded('vouch', {
     method: 'post',
     path: '/v1/products/{product}/releases/{release}',
     request: {
@@ -122,13 +124,13 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
     const value = word === 'good' ? 'good' : 'quarantined';
     await operations.setStanding(
       { product, ...context.req.valid('query') },
-      { release, standing: value, author: by, reason },
+      { release, standing: value, author: authorName(context, by), reason },
       service ?? null,
     );
     return context.json({ accepted: true, reason: `${release} of ${product} is ${value} now` }, 200);
   });
 
-  const floor = createRoute({
+  const floor = guarded('vouch', {
     method: 'post',
     path: '/v1/products/{product}/floor',
     request: { ...request, body: { required: true, ...json(floorRequest) } },
@@ -136,7 +138,8 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
   });
   app.openapi(floor, async (context) => {
     const key = { ...context.req.valid('param'), ...context.req.valid('query') };
-    const { service, ...wanted } = context.req.valid('json');
+    const { service, ...body } = context.req.valid('json');
+    const wanted = { ...body, by: authorName(context, body.by) };
     const notes = await operations.setFloor(key, wanted, service ?? null);
     const what = wanted.release === null ? 'lifted' : `${wanted.release}: no older release is restored`;
     const reason = [`rollback floor of ${key.product} ${what}`, ...notes].join('; ');

@@ -16,6 +16,8 @@ export interface DeploymentReport {
   readonly key: DeploymentKey;
   readonly services: readonly ServiceRelease[];
   readonly deployedAtMs: number;
+  /** When its oldest change was committed, milliseconds since the epoch; `null`: not said. */
+  readonly changedAtMs?: number | null;
   /** A person vouches for the release: it is a rollback target at once. */
   readonly good: { readonly by: string; readonly reason: string } | null;
   /** From now on no older release of these services may be restored. */
@@ -88,6 +90,7 @@ export function createDeploymentOperations(
       services: report.services,
       origin: 'reported',
       deployedAtMs: report.deployedAtMs,
+      ...(report.changedAtMs == null ? {} : { changedAtMs: report.changedAtMs }),
     });
     if (report.good !== null) await vouch(report, report.good);
     return { registered, standings: await store.releases.list(report.key) };

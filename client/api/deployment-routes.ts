@@ -1,6 +1,8 @@
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { monitorWorkflowId, productName } from '../../domain/identity.ts';
 import { activePause } from '../../domain/product-row.ts';
+import { authorName, callerName, demand, mayRead, readable } from './access/caller.ts';
+import { guarded } from './access/guarded.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
 import {
@@ -20,7 +22,7 @@ export function addDeploymentRoutes(
   app: App,
   { operations, store, catalog, temporalUi, health }: AppOptions,
 ): void {
-  const report = createRoute({
+  const report = guarded('report', {
     method: 'post',
     path: '/v1/deployments',
     request: { body: { required: true, content: { 'application/json': { schema: deploymentReport } } } },
@@ -35,6 +37,9 @@ export function addDeploymentRoutes(
   });
   app.openapi(report, async (context) => {
     const body = context.req.valid('json');
+    demand(context, 'report', body.product);
+    // A pipeline reports; whether a release is good is somebody's word.
+    if (body.good !== undefined) demand(context, 'vouch', body.product);
     const deployedAtMs = body.deployedAt === undefined ? Date.now() : Date.parse(body.deployedAt);
     const services = await serviceReleases(catalog, body, body);
     const id =
@@ -46,10 +51,12 @@ export function addDeploymentRoutes(
         ? null
         : {
             services: await serviceReleases(catalog, body, body.rollbackFloor),
-            by: body.rollbackFloor.by,
+            by: callerName(context, body.rollbackFloor.by ?? 'the deployment'),
             reason: body.rollbackFloor.reason,
           };
-    const result = await operations.report({ key, services, deployedAtMs, good: body.good ?? null, floor });
+    const good = body.good === undefined ? null : { ...body.good, by: authorName(context, body.good.by) };
+    const changedAtMs = body.changedAt === undefined ? null : Date.parse(body.changedAt);
+    const result = await operations.report({ key, services, deployedAtMs, changedAtMs, good, floor });
     const workflowId = monitorWorkflowId(key);
     const link = temporalUi === null ? null : `${temporalUi}/workflows/${encodeURIComponent(workflowId)}`;
     const answer = {
@@ -62,7 +69,7 @@ export function addDeploymentRoutes(
     return result.isNew ? context.json(answer, 201) : context.json(answer, 200);
   });
 
-  const list = createRoute({
+  const list = guarded('read', {
     method: 'get',
     path: '/v1/deployments',
     request: { query: listQuery },
@@ -75,11 +82,12 @@ export function addDeploymentRoutes(
     },
   });
   app.openapi(list, async (context) => {
-    const found = await store.deployments.list(context.req.valid('query'));
+    const { product, ...query } = context.req.valid('query');
+    const found = await store.deployments.list({ ...query, products: readable(context, product) });
     return context.json({ deployments: found.map((entry) => plain(entry)) }, 200);
   });
 
-  const one = createRoute({
+  const one = guarded('read', {
     method: 'get',
     path: '/v1/deployments/{product}/{deployment}',
     request: { params: productPath.extend({ deployment: z.string() }), query: scope },
@@ -104,7 +112,7 @@ export function addDeploymentRoutes(
     );
   });
 
-  const status = createRoute({
+  const status = guarded('read', {
     method: 'get',
     path: '/v1/products/{product}',
     request: { params: productPath, query: scope },
@@ -146,7 +154,7 @@ export function addDeploymentRoutes(
     );
   });
 
-  const products = createRoute({
+  const products = guarded('read', {
     method: 'get',
     path: '/v1/products',
     responses: {
@@ -166,10 +174,12 @@ export function addDeploymentRoutes(
   app.openapi(products, async (context) =>
     context.json(
       {
-        products: [...(await catalog.products())].map(({ product, environment }) => ({
-          product,
-          environment,
-        })),
+        products: (await catalog.products())
+          .filter(({ product }) => mayRead(context, product))
+          .map(({ product, environment }) => ({
+            product,
+            environment,
+          })),
       },
       200,
     ),

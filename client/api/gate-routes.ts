@@ -1,11 +1,12 @@
-import { createRoute } from '@hono/zod-openapi';
+import { authorName, demand } from './access/caller.ts';
+import { guarded } from './access/guarded.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
 import { gateAnswer, gateRequest, plain, productPath, readiness, scope } from './schemas.ts';
 import { serviceReleases } from './service-releases.ts';
 
 export function addGateRoutes(app: App, { operations, store, catalog }: AppOptions): void {
-  const gate = createRoute({
+  const gate = guarded('report', {
     method: 'post',
     path: '/v1/products/{product}/gate',
     request: {
@@ -27,13 +28,15 @@ export function addGateRoutes(app: App, { operations, store, catalog }: AppOptio
   });
   app.openapi(gate, async (context) => {
     const key = { ...context.req.valid('param'), ...context.req.valid('query') };
-    const { override = null, performance = null, ...named } = context.req.valid('json');
+    const { override: wanted, performance = null, ...named } = context.req.valid('json');
+    if (wanted !== undefined) demand(context, 'vouch', key.product);
+    const override = wanted === undefined ? null : { ...wanted, by: authorName(context, wanted.by) };
     const services = await serviceReleases(catalog, key, named);
     const answer = plain(await operations.gate(key, { services, override, performance }));
     return answer.open ? context.json(answer, 200) : context.json(answer, 409);
   });
 
-  const ready = createRoute({
+  const ready = guarded('read', {
     method: 'get',
     path: '/v1/products/{product}/readiness',
     request: { params: productPath, query: scope },

@@ -3,6 +3,7 @@ import { gunzip } from 'node:zlib';
 import { decodeJson, decodeProtobuf, type OtlpResource } from '../../adapters/otlp/decode.ts';
 import { type PushedInstance, type PushedMetrics, takeIn } from '../../adapters/otlp/pushed.ts';
 import type { ServiceKey } from '../../adapters/store/pushed.ts';
+import { may, refusalOf } from '../../domain/access.ts';
 import { ApiError } from './api-error.ts';
 import type { App, AppOptions } from './app-types.ts';
 
@@ -25,11 +26,16 @@ export function addOtlpRoutes(app: App, { store, catalog }: AppOptions): void {
       );
     const body = await decompressed(await context.req.arrayBuffer(), context.req.header('content-encoding'));
     const resources = await decoded(body, isJson);
+    const { principal } = context.get('caller');
     const nowMs = Date.now();
     const services = await pushingServices(catalog);
     const refused = { points: 0, words: new Set<string>() };
     for (const resource of resources) {
-      const found = serviceOf(resource, services);
+      const named = serviceOf(resource, services);
+      const found =
+        typeof named === 'string' || may(principal, 'report', named.key.product)
+          ? named
+          : refusalOf(principal, 'report', named.key.product);
       if (typeof found === 'string') {
         refused.points += resource.points.length;
         refused.words.add(found);

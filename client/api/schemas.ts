@@ -1,7 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { defaultEnvironment, identifierPattern } from '../../domain/identity.ts';
 
-const identifier = (what: string) =>
+export const json = <Schema extends z.ZodType>(schema: Schema) => ({
+  content: { 'application/json': { schema } },
+});
+
+export const identifier = (what: string) =>
   z.string().regex(identifierPattern, {
     error: (issue) =>
       `${what} ${JSON.stringify(issue.input)} must start with a lower-case letter or a digit and contain only lower-case letters, digits, ".", "_" and "-", at most 63 characters`,
@@ -18,8 +22,12 @@ export const deploymentReport = z
     release: identifier('release').optional().describe('for a product with one service'),
     services: z.record(identifier('service'), identifier('release')).optional().describe('service → release'),
     deployedAt: z.iso.datetime({ offset: true }).optional().describe('default: now'),
+    changedAt: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .describe('when its oldest change was committed: the lead time counts from then'),
     good: z
-      .strictObject({ by: person, reason: words })
+      .strictObject({ by: person.optional(), reason: words })
       .optional()
       .describe('a person vouches for the release'),
     rollbackFloor: z
@@ -27,7 +35,7 @@ export const deploymentReport = z
         release: identifier('release').optional().describe('for a product with one service'),
         services: z.record(identifier('service'), identifier('release')).optional(),
         reason: words,
-        by: person.default('the deployment'),
+        by: person.optional(),
       })
       .refine((floor) => (floor.release === undefined) !== (floor.services === undefined), {
         error: 'give either release (for a product with one service) or services',
@@ -48,14 +56,14 @@ export const rollbackRequest = z
   .strictObject({
     reason: words.default('no reason given'),
     to: identifier('release').nullable().default(null),
-    by: person.default('a person'),
+    by: person.optional(),
     requestId: z.string().min(1).max(100).optional(),
   })
   .openapi('RollbackRequest');
 
 export const pauseRequest = z
   .strictObject({
-    by: person.default('a person'),
+    by: person.optional(),
     reason: words.default('no reason given'),
     minutes: z
       .number()
@@ -69,11 +77,11 @@ export const pauseRequest = z
   })
   .openapi('PauseRequest');
 
-export const byRequest = z.strictObject({ by: person.default('a person') }).openapi('ByRequest');
+export const byRequest = z.strictObject({ by: person.optional() }).openapi('ByRequest');
 
 export const commandRequest = z
   .strictObject({
-    by: person.default('a person'),
+    by: person.optional(),
     note: words.optional(),
     to: identifier('release').nullable().default(null),
     state: z.enum(['resume', 'stop']).optional(),
@@ -84,7 +92,7 @@ export const commandRequest = z
 export const standingRequest = z
   .strictObject({
     standing: z.enum(['good', 'bad']),
-    by: person,
+    by: person.optional(),
     reason: words,
     service: identifier('service').optional(),
   })
@@ -94,14 +102,14 @@ export const floorRequest = z
   .strictObject({
     release: identifier('release').nullable().describe('null lifts the floor'),
     service: identifier('service').optional().describe('default: every service of the product'),
-    by: person,
+    by: person.optional(),
     reason: words,
   })
   .openapi('FloorRequest');
 
 export const reviewRequest = z
   .strictObject({
-    by: person.default('a person'),
+    by: person.optional(),
     verdict: words.default('reviewed'),
     note: z.string().max(10_000).default(''),
   })
@@ -113,7 +121,22 @@ export const listQuery = z.object({
   limit: z.coerce.number().int().min(1).max(500).default(50),
 });
 
-export const statisticsQuery = z.object({ days: z.coerce.number().int().min(1).max(3_650).default(30) });
+const day = z.iso.date();
+
+export const statisticsQuery = z
+  .object({
+    days: z.coerce.number().int().min(1).max(3_650).optional().describe('the last days; default: 30'),
+    from: day.optional().describe('or: from the beginning of this day, UTC'),
+    to: day.optional().describe('to the end of this day, UTC; default: now'),
+    product: identifier('product').optional(),
+    environment: identifier('environment').optional(),
+  })
+  .refine(({ days, from }) => days === undefined || from === undefined, {
+    error: 'give days or from, not both',
+  })
+  .refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
+    error: 'to must not be before from',
+  });
 
 const histogram = z
   .strictObject({
@@ -148,7 +171,7 @@ export const gateRequest = z
     release: identifier('release').optional().describe('for a product with one service'),
     services: z.record(identifier('service'), identifier('release')).optional().describe('service → release'),
     override: z
-      .strictObject({ by: person, reason: words })
+      .strictObject({ by: person.optional(), reason: words })
       .optional()
       .describe('somebody answers for deploying all the same'),
     performance: z
@@ -318,6 +341,17 @@ export const statistics = z
     downtimeMeasuredMinutes: z.number(),
     insights: z.array(z.string()),
     assumptions: z.array(z.string()),
+    fromMs: z.number(),
+    toMs: z.number(),
+    dora: z
+      .object({
+        deploymentsPerDay: z.number(),
+        leadTimeMinutes: z.number().nullable(),
+        leadTimeKnown: z.number().describe('of how many deployments the lead time is known'),
+        changeFailurePercent: z.number().nullable(),
+        recoveryMinutes: z.number().nullable(),
+      })
+      .describe("DORA's four keys"),
   })
   .openapi('Statistics');
 

@@ -7,6 +7,7 @@ import { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Catalog } from '../../activities/dependencies.ts';
 import type { Store } from '../../adapters/store/store.ts';
+import { type AccessSettings, noAccessSettings } from '../../config/access.ts';
 import { rollbackWorkflowId } from '../../domain/identity.ts';
 import { statusQuery } from '../../workflows/messages.ts';
 import { createApp } from './app.ts';
@@ -21,6 +22,8 @@ export interface ServeOptions {
   readonly searchAttributes: boolean;
   readonly temporalUi: string | null;
   readonly token: string;
+  /** Who may sign in, and which pipelines are known; absent: nobody but who has a token. */
+  readonly access?: () => Promise<AccessSettings>;
   readonly host: string;
   readonly port: number;
   /** What is wrong with the system itself, one sentence each. */
@@ -36,6 +39,7 @@ export interface RunningApi {
 /** Serves the API. Binds to loopback unless a host is given. */
 export async function serveApi(options: ServeOptions): Promise<RunningApi> {
   const { connection, namespace, store, catalog, searchAttributes, temporalUi, token } = options;
+  const access = options.access ?? (async () => noAccessSettings);
   const client = new Client({ connection, namespace });
   const operations = createOperations({ client, store, catalog, searchAttributes });
   const health: Health = {
@@ -53,7 +57,7 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
           () => null,
         ),
   };
-  const app = createApp({ operations, store, catalog, token, temporalUi, health });
+  const app = createApp({ operations, store, catalog, token, access, temporalUi, health });
   const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
     const started = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, () =>
       resolve(started),

@@ -17,6 +17,9 @@ export interface Commands {
 /** What people ask from a chat, as text. */
 export interface Views {
   status(key: ProductKey): Promise<string>;
-  /** The specification's statistics. */
-  statistics(days: number): Promise<string>;
+  /**
+   * The specification's statistics.
+   * @param products of these only; `undefined`: of all
+   */
+  statistics(days: number, products: readonly string[] | undefined): Promise<string>;
 }

@@ -1,3 +1,4 @@
+import type { AuditEntry, AuditRecords } from '../../adapters/store/audit.ts';
 import { may, type Principal, refusalOf } from '../../domain/access.ts';
 import type { ProductKey } from '../../domain/identity.ts';
 import type { MessageAction } from '../../domain/message.ts';
@@ -21,22 +22,56 @@ export interface Obeyed {
 
 const pauseMs = 3_600_000;
 
+export interface Obeying {
+  readonly commands: Commands;
+  /** Every order, done or refused, is written down. */
+  readonly audit: Pick<AuditRecords, 'append'>;
+  /** What could not be done beside, one sentence. */
+  onTrouble(sentence: string): void;
+}
+
 /** Does what somebody ordered, if they may; the answer is a sentence for the thread. Never throws. */
-export async function obey(order: Order, principal: Principal, commands: Commands): Promise<Obeyed> {
+export async function obey(order: Order, principal: Principal, obeying: Obeying): Promise<Obeyed> {
+  const obeyed = await tried(order, principal, obeying.commands);
+  // Beside: a store that is down must not keep anybody from rolling back.
+  obeying.audit
+    .append(entryOf(order, principal, obeyed))
+    .catch((error: unknown) => obeying.onTrouble(`the audit trail was not written: ${String(error)}`));
+  return obeyed;
+}
+
+async function tried(order: Order, principal: Principal, commands: Commands): Promise<Obeyed> {
   const { action, key } = order;
   if (!may(principal, 'act', key.product))
     return { kind: 'refused', text: `Not done: ${refusalOf(principal, 'act', key.product)}.` };
+  const who = `${principal.name}: ${action.replaceAll('_', ' ')}`;
   try {
     const { accepted, reason } = await run(order, principal.name, commands);
-    const word = accepted ? 'accepted' : 'refused';
-    return {
-      kind: accepted ? 'done' : 'failed',
-      text: `${principal.name}: ${action.replaceAll('_', ' ')} ${word}: ${reason}`,
-    };
+    return accepted
+      ? { kind: 'done', text: `${who} accepted: ${reason}` }
+      : { kind: 'failed', text: `${who} refused: ${reason}` };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { kind: 'failed', text: `${principal.name}: ${action.replaceAll('_', ' ')} failed: ${reason}` };
+    return {
+      kind: 'failed',
+      text: `${who} failed: ${error instanceof Error ? error.message : String(error)}`,
+    };
   }
+}
+
+const statuses = { done: 200, refused: 403, failed: 409 } as const;
+
+function entryOf({ action, key, reason }: Order, { name, kind }: Principal, obeyed: Obeyed): AuditEntry {
+  return {
+    ...key,
+    atMs: Date.now(),
+    who: name,
+    kind,
+    from: 'Slack',
+    call: `Slack ${action}`,
+    why: reason === '' ? null : reason.slice(0, 2_000),
+    status: statuses[obeyed.kind],
+    answer: obeyed.text.slice(0, 2_000),
+  };
 }
 
 interface Answered {

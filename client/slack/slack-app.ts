@@ -5,18 +5,15 @@ import { actionPrefix } from '../../adapters/slack/buttons.ts';
 import { verifySlackRequest } from '../../adapters/slack/verify-request.ts';
 import { messageActions } from '../../domain/message.ts';
 import type { SlackAppSettings } from '../../worker/slack-app-settings.ts';
-import type { Commands, Views } from './commands.ts';
-import { obey } from './order.ts';
+import type { Views } from './commands.ts';
+import { type Obeying, obey } from './order.ts';
 import { slackPrincipal } from './slack-principal.ts';
 import { slashCommand } from './slash-command.ts';
 
-export interface SlackAppOptions {
+export interface SlackAppOptions extends Obeying {
   /** As the configuration has them now: who may do what holds from the next press on. `null`: no app is configured. */
   settings(): Promise<SlackAppSettings | null>;
-  readonly commands: Commands;
   readonly views: Views;
-  /** What could not be answered, one sentence. */
-  onTrouble(sentence: string): void;
 }
 
 export interface SlackApp {
@@ -44,7 +41,6 @@ const answerMs = 15_000;
 
 /** What happens when somebody presses a button or types `/orchestrator`. */
 export function createSlackApp(options: SlackAppOptions): SlackApp {
-  const { commands, views } = options;
   const seen = new Set<string>();
 
   return { receive, handleHttp };
@@ -87,7 +83,7 @@ export function createSlackApp(options: SlackAppOptions): SlackApp {
       if (action === undefined || !about.success || isKnown(requestId)) continue;
       const { product, environment, title } = about.data;
       const order = { action, key: { product, environment }, reason: title, to: null, requestId };
-      const { kind, text } = await obey(order, slackPrincipal(user.id, settings), commands);
+      const { kind, text } = await obey(order, slackPrincipal(user.id, settings), options);
       const api = createSlackApi(settings);
       if (kind === 'refused')
         await say(api, 'chat.postEphemeral', { channel: channel.id, user: user.id, thread_ts: thread }, text);
@@ -99,7 +95,7 @@ export function createSlackApp(options: SlackAppOptions): SlackApp {
     const requestId = `slack/${line.trigger_id}`;
     if (isKnown(requestId)) return;
     const principal = slackPrincipal(line.user_id, settings);
-    const { kind, text } = await slashCommand(line.text, requestId, principal, { commands, views });
+    const { kind, text } = await slashCommand(line.text, requestId, principal, options);
     const api = createSlackApi(settings);
     const isForAll = kind === 'done' || kind === 'failed';
     await api.respond(

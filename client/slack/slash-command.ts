@@ -1,8 +1,8 @@
-import { may, type Principal, refusalOf } from '../../domain/access.ts';
+import { may, type Principal, productsOf, refusalOf } from '../../domain/access.ts';
 import { defaultEnvironment, type ProductKey } from '../../domain/identity.ts';
 import type { MessageAction } from '../../domain/message.ts';
-import type { Commands, Views } from './commands.ts';
-import { type Obeyed, obey } from './order.ts';
+import type { Views } from './commands.ts';
+import { type Obeyed, type Obeying, obey } from './order.ts';
 
 const help = [
   'What I understand:',
@@ -21,7 +21,7 @@ export async function slashCommand(
   line: string,
   requestId: string,
   principal: Principal,
-  { commands, views }: { readonly commands: Commands; readonly views: Views },
+  { views, ...obeying }: Obeying & { readonly views: Views },
 ): Promise<Obeyed | { readonly kind: 'told'; readonly text: string }> {
   const { words, flags } = parsed(line);
   const [verb = 'help', product, ...rest] = words;
@@ -41,7 +41,7 @@ export async function slashCommand(
     to: flags.to ?? null,
     requestId,
   };
-  return obey(order, principal, commands);
+  return obey(order, principal, obeying);
 }
 
 function told(text: string): { kind: 'told'; text: string } {
@@ -54,8 +54,9 @@ async function status(key: ProductKey, principal: Principal, views: Views): Prom
 }
 
 async function dashboard(principal: Principal, views: Views): Promise<string> {
-  if (!may(principal, 'read', null)) return `${refusalOf(principal, 'read', null)}.`;
-  return views.statistics(30).then(slackMarkup, sorry);
+  const products = productsOf(principal, 'read') ?? undefined;
+  if (products?.length === 0) return `${refusalOf(principal, 'read', null)}.`;
+  return views.statistics(30, products).then(slackMarkup, sorry);
 }
 
 /** Slack knows one star for bold, and no headings. */

@@ -5,13 +5,16 @@ import { productName } from '../../domain/identity.ts';
 import { activePause } from '../../domain/product-row.ts';
 import { statisticsText } from '../../domain/rollback-statistics.ts';
 import { timelineLine } from '../../domain/timeline.ts';
-import { readStatistics } from '../api/read-statistics.ts';
+import { periodOf, readStatistics } from '../api/reading/statistics.ts';
 import type { Views } from './commands.ts';
 
 /** What the store knows, as text for a chat. */
 export function createViews(store: Store, catalog: Catalog): Views {
   return {
-    statistics: async (days) => statisticsText(await readStatistics(store, catalog, days)),
+    async statistics(days, products) {
+      const period = periodOf({ days }, Date.now());
+      return statisticsText(await readStatistics({ store, catalog }, period, { products }));
+    },
     async status(key) {
       await catalog.setup(key);
       const row = await store.products.read(key);

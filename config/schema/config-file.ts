@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { access } from './access.ts';
 import { assignments } from './assignment.ts';
 import { mapping, name, section, text, url } from './fields.ts';
 import { notifications } from './notifications.ts';
@@ -11,6 +12,7 @@ export const configSchema = mapping({
     .record(name('A product'), productSettings, 'a mapping from names to products')
     .nullish()
     .describe('What is deployed and watched.'),
+  access,
   github: section('Where issues are opened.', {
     owner: text('Organization or user', 'a GitHub organization or user'),
     repo: text('Repository', 'the name of a GitHub repository'),

@@ -35,7 +35,7 @@ export function expectValidOpenApi(given: unknown): void {
   for (const [path, operations] of Object.entries(document.paths)) {
     expect(path).toMatch(/^\/[a-zA-Z0-9{}/._-]+$/);
     for (const [method, operation] of Object.entries(operations)) {
-      expect(['get', 'post']).toContain(method);
+      expect(['get', 'post', 'delete']).toContain(method);
       expectValidOperation(`${method} ${path}`, path, operation);
     }
   }

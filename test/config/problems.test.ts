@@ -10,7 +10,7 @@ afterEach(cleanUp);
 
 const nameRule =
   'a name of lower-case letters, digits, ".", "_" and "-", at most 63, beginning with a letter or digit';
-const topLevel = 'rollback_policy, products, github, support_engineer, assign, incidents_folder';
+const topLevel = 'rollback_policy, products, access, github, support_engineer, assign, incidents_folder';
 const top = (line: string) => `rollback_policy:\n  ${line}\n`;
 const service = (line: string) => aProduct('', line);
 

@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { chmod, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHaproxyTraffic } from '../../adapters/traffic/haproxy.ts';
 import { afterwards, cleanUp, freePorts, kill, temporaryFolder } from '../adapters/temporary.ts';
-import { aBackend, listenOn } from '../adapters/traffic/backends.ts';
+import { aBackend } from '../adapters/traffic/backends.ts';
 import { startLoad } from '../adapters/traffic/load.ts';
 import { describeTrafficControl } from '../adapters/traffic/traffic-control.contract.ts';
 import { aHaproxy, say, startHaproxy } from './haproxy-process.ts';
@@ -120,15 +119,9 @@ describe('HAProxy', { timeout: 60_000 }, () => {
 
   it('returns from stop and resume when requests under way have ended, or their time is over', async () => {
     const { url, options } = await aHaproxy();
-    const slow = createServer((request, response) => {
+    const instance = await aBackend('v1', (request, response) => {
       setTimeout(() => response.end('slow'), request.url === '/slow' ? 800 : 0);
     });
-    const instance = {
-      id: 'v1/0',
-      release: 'v1',
-      running: true,
-      url: `http://127.0.0.1:${await listenOn(slow)}`,
-    };
     const timeOf = async (drainMs: number) => {
       const traffic = createHaproxyTraffic({ ...options, drainMs });
       await traffic.resume('api', { release: 'v1', instances: [instance], signal });

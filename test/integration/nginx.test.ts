@@ -75,15 +75,9 @@ describe('nginx', { timeout: 60_000 }, () => {
 
   it('returns when requests under way have ended, or their time is over', async () => {
     const { url, options } = await anNginx();
-    const slow = createServer((request, response) => {
+    const instance = await aBackend('v1', (request, response) => {
       setTimeout(() => response.end('slow'), request.url === '/slow' ? 1_500 : 0);
     });
-    const instance = {
-      id: 'v1/0',
-      release: 'v1',
-      running: true,
-      url: `http://127.0.0.1:${await listenOn(slow)}`,
-    };
     const timeOf = async (drainMs: number) => {
       const traffic = createNginxTraffic({ ...options, drainMs });
       await traffic.resume('api', { release: 'v1', instances: [instance], signal });

@@ -6,6 +6,7 @@ import type { MetricsSource } from '../../adapters/metrics/metrics-source.ts';
 import { createOtlpSource } from '../../adapters/metrics/otlp.ts';
 import { createPrometheusSource } from '../../adapters/metrics/prometheus.ts';
 import { createScrapeSource } from '../../adapters/metrics/scrape.ts';
+import type { StepSignal } from '../../adapters/metrics/steps.ts';
 import { defaultOtlpNames, type OtlpNames, type PushedMetrics } from '../../adapters/otlp/pushed.ts';
 import type { PushedRecords } from '../../adapters/store/pushed.ts';
 import type { MetricsSettings } from '../../config/schema/metrics-sources.ts';
@@ -75,24 +76,42 @@ function otlpNamesOf({ names }: OtlpSettings, written: Written): OtlpNames {
   };
 }
 
+interface StepQueries<Query> {
+  readonly requests?: Query | undefined;
+  readonly errors?: Query | undefined;
+  readonly latency?: Query | undefined;
+  readonly db_connection_errors?: Query | undefined;
+  readonly memory_percent?: Query | undefined;
+  readonly cpu_percent?: Query | undefined;
+  readonly affected_users?: Query | undefined;
+  readonly alive?: Query | undefined;
+}
+
+/** Queries as they are written, by the signal that they tell. */
+function ofSteps<Query, Asked>(
+  queries: StepQueries<Query> | null | undefined,
+  read: (query: Query | undefined) => Asked | undefined,
+): { readonly [Signal in StepSignal]: Asked | undefined } {
+  return {
+    requests: read(queries?.requests),
+    errors: read(queries?.errors),
+    latencyMs: read(queries?.latency),
+    dbConnectionErrors: read(queries?.db_connection_errors),
+    memoryPercent: read(queries?.memory_percent),
+    cpuPercent: read(queries?.cpu_percent),
+    affectedUsers: read(queries?.affected_users),
+    alive: read(queries?.alive),
+  };
+}
+
 function datadogOf(settings: DatadogSettings, written: Written): MetricsSource {
-  const { queries } = settings;
   return createDatadogSource({
     site: text(settings.site, written),
     url: text(settings.url, written),
     apiKey: written.text(settings.api_key),
     applicationKey: written.text(settings.application_key),
     operation: text(settings.operation, written),
-    queries: {
-      requests: text(queries?.requests, written),
-      errors: text(queries?.errors, written),
-      latencyMs: text(queries?.latency, written),
-      dbConnectionErrors: text(queries?.db_connection_errors, written),
-      memoryPercent: text(queries?.memory_percent, written),
-      cpuPercent: text(queries?.cpu_percent, written),
-      affectedUsers: text(queries?.affected_users, written),
-      alive: text(queries?.alive, written),
-    },
+    queries: ofSteps(settings.queries, (query) => text(query, written)),
     percentile: settings.percentile,
     latencyUnit: settings.latency_unit,
     settleMs: ms(settings.settle_seconds),
@@ -102,8 +121,7 @@ function datadogOf(settings: DatadogSettings, written: Written): MetricsSource {
 }
 
 function cloudWatchOf(settings: CloudWatchSettings, written: Written): MetricsSource {
-  const { alb, ecs, queries } = settings;
-  const own = (list: CloudWatchList) => list?.map((query) => metricQueryOf(query, written));
+  const { alb, ecs } = settings;
   return createCloudWatchSource({
     region: written.text(settings.region),
     ...(alb != null && {
@@ -113,16 +131,7 @@ function cloudWatchOf(settings: CloudWatchSettings, written: Written): MetricsSo
       },
     }),
     ...(ecs != null && { ecs: { cluster: written.text(ecs.cluster), service: written.text(ecs.service) } }),
-    queries: {
-      requests: own(queries?.requests),
-      errors: own(queries?.errors),
-      latencyMs: own(queries?.latency),
-      dbConnectionErrors: own(queries?.db_connection_errors),
-      memoryPercent: own(queries?.memory_percent),
-      cpuPercent: own(queries?.cpu_percent),
-      affectedUsers: own(queries?.affected_users),
-      alive: own(queries?.alive),
-    },
+    queries: ofSteps(settings.queries, (list) => list?.map((query) => metricQueryOf(query, written))),
     percentile: settings.percentile,
     latencyUnit: settings.latency_unit,
     settleMs: ms(settings.settle_seconds),

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Service } from '@aws-sdk/client-ecs';
 import { AwsError } from '../../aws/aws-call.ts';
 import type { StepContext } from '../deploy-target.ts';
+import { pause } from '../pause.ts';
 import { shortOf } from './definition.ts';
 import type { Ecs } from './ecs.ts';
 import { primaryOf, progressOf, troubleOf } from './look.ts';
@@ -121,9 +121,4 @@ async function seen<Last extends Service | null>(
 /** What restarts without naming a task definition is told to run. */
 export function configuredRevision(service: Service): string {
   return revisionOf(primaryOf(service).taskDefinition);
-}
-
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
-  signal.throwIfAborted();
 }

@@ -1,7 +1,7 @@
 import { GitHubRefusal } from '../../github/connect.ts';
 import type { StepContext } from '../deploy-target.ts';
+import { pause } from '../pause.ts';
 import type { AskGitHub } from './ask.ts';
-import { pause } from './pause.ts';
 
 /** A run of a workflow, as far as it is looked at. */
 export interface Run {

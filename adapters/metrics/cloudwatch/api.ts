@@ -1,4 +1,5 @@
 import type { CloudWatchClient, MetricDataQuery, MetricDataResult } from '@aws-sdk/client-cloudwatch';
+import { awsWords } from '../../aws/aws-call.ts';
 import type { Blindness } from '../per-instance.ts';
 import type { Steps } from '../steps.ts';
 import type { MetricQuery } from './queries.ts';
@@ -53,7 +54,7 @@ export function createCloudWatchApi({ region, endpoint }: CloudWatchAccess): Clo
         return { kind: 'timeout', reason: `${address}: no complete answer within ${call.timeoutMs} ms` };
       return {
         kind: isThrottling(error) ? 'rate_limited' : 'error',
-        reason: `${address}: ${wordsOf(error)}`,
+        reason: `${address}: ${awsWords(error, 'cloudwatch:GetMetricData', 300)}`,
       };
     }
   };
@@ -137,20 +138,4 @@ function isThrottling(error: unknown): boolean {
   };
   const isNamed = /Throttl|TooManyRequests|RequestLimitExceeded/.test(name ?? '');
   return isNamed || $retryable?.throttling === true || $metadata?.httpStatusCode === 429;
-}
-
-const hints: readonly [RegExp, string][] = [
-  [/^(AccessDenied|UnauthorizedOperation)/, 'the worker needs cloudwatch:GetMetricData'],
-  [
-    /^(ExpiredToken|InvalidClientTokenId|UnrecognizedClient|CredentialsProviderError)/,
-    "the worker's credentials for AWS must be renewed, for GetMetricData",
-  ],
-];
-
-function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
-  const status = $metadata?.httpStatusCode === undefined ? '' : `HTTP ${$metadata.httpStatusCode} `;
-  const hint = hints.find(([pattern]) => pattern.test(error.name));
-  return `${status}${error.name}: ${error.message.slice(0, 300)}${hint === undefined ? '' : `; ${hint[1]}`}`;
 }

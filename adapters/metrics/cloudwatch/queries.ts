@@ -1,3 +1,4 @@
+import { fillPlaceholders, placeholderProblem } from '../placeholders.ts';
 import type { StepSignal } from '../steps.ts';
 
 /** One metric, or an expression that stands by itself, as `SEARCH` or Metrics Insights do. */
@@ -58,14 +59,12 @@ export function ecsQueries({ cluster, service }: EcsMetrics): CloudWatchQueries 
   return { memoryPercent: of('MemoryUtilization', 'Maximum'), cpuPercent: of('CPUUtilization', 'Average') };
 }
 
-const placeholder = /\{\{\s*(\w+)\s*\}\}/g;
 const names = ['product', 'environment', 'service'] as const;
 
 export type Placeholders = Readonly<Record<(typeof names)[number], string>>;
 
-export function fillQuery(query: MetricQuery, values: Placeholders): MetricQuery {
-  const fill = (text: string) =>
-    text.replace(placeholder, (whole, name: string) => values[name as keyof Placeholders] ?? whole);
+export function fillQuery(query: MetricQuery, { product, environment, service }: Placeholders): MetricQuery {
+  const fill = (text: string) => fillPlaceholders(text, { product, environment, service });
   if ('expression' in query) return { expression: fill(query.expression) };
   const dimensions = Object.entries(query.dimensions).map(([name, value]) => [name, fill(value)]);
   return { ...query, dimensions: Object.fromEntries(dimensions) };
@@ -73,9 +72,5 @@ export function fillQuery(query: MetricQuery, values: Placeholders): MetricQuery
 
 /** The sentence that says what is wrong with a text of a user's query, or `null`. */
 export function cloudWatchQueryProblem(text: string): string | null {
-  const unknown = [...text.matchAll(placeholder)]
-    .map(([, name = '']) => name)
-    .find((name) => !(names as readonly string[]).includes(name));
-  if (unknown === undefined) return null;
-  return `{{${unknown}}} is not known; allowed: ${names.map((name) => `{{${name}}}`).join(', ')}`;
+  return placeholderProblem(text, names);
 }

@@ -1,3 +1,4 @@
+import { fillPlaceholders, placeholderProblem } from '../placeholders.ts';
 import type { StepSignal } from '../steps.ts';
 
 /** What is asked, by signal. Counts are asked for with `as_count()`: a rate says nothing of how many there were. */
@@ -27,20 +28,19 @@ export interface Placeholders {
   readonly releases: readonly string[];
 }
 
-const placeholder = /\{\{\s*(\w+)\s*\}\}/g;
 const names = ['product', 'environment', 'service', 'release'];
+const nothing = Object.fromEntries(names.map((name) => [name, '']));
 
 /** Puts values into a query. `{{release}}` is a filter of its own: two releases run side by side while one replaces the other. */
 export function fillQuery(template: string, values: Placeholders): string {
   const { product, environment, service, releases } = values;
   const release = releases.length === 0 ? 'version:*' : `version IN (${releases.map(tagValue).join(', ')})`;
-  const known: Record<string, string> = {
+  return fillPlaceholders(template, {
     product: tagValue(product),
     environment: tagValue(environment),
     service: tagValue(service),
     release,
-  };
-  return template.replace(placeholder, (whole, name: string) => known[name] ?? whole);
+  });
 }
 
 /** As Datadog keeps the values of tags: in lower case, every sign but these an underscore. */
@@ -50,13 +50,10 @@ function tagValue(text: string): string {
 
 /** The sentence that says what is wrong with a user's own query, or `null`. */
 export function datadogQueryProblem(signal: string, template: string): string | null {
-  const unknown = [...template.matchAll(placeholder)]
-    .map(([, name = '']) => name)
-    .find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    return `{{${unknown}}} is not known; allowed: ${names.map((name) => `{{${name}}}`).join(', ')}`;
+  const problem = placeholderProblem(template, names);
+  if (problem !== null) return problem;
   // Datadog does not know commas beside AND and IN.
-  if (/\{\{\s*release\s*\}\}/.test(template) && /\{[^{}]*,/.test(template.replaceAll(placeholder, '')))
+  if (/\{\{\s*release\s*\}\}/.test(template) && /\{[^{}]*,/.test(fillPlaceholders(template, nothing)))
     return '{{release}} stands beside a comma; allowed: {service:{{service}} AND {{release}}}';
   const counts = ['requests', 'errors', 'db_connection_errors'];
   if (counts.includes(signal) && !/\.as_count\(\)|\.rollup\(sum/.test(template))

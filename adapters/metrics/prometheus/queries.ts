@@ -1,3 +1,5 @@
+import { fillPlaceholders, placeholderProblem } from '../placeholders.ts';
+
 /**
  * What is asked: ready-made queries for common instrumentations, and a user's own. Counters are asked for as they are,
  * never as `rate` or `increase`, which extrapolate to the ends of their window and so give fractions of requests.
@@ -241,23 +243,16 @@ export function fillQuery(template: string, values: Placeholders): string {
     instance: values.instanceLabel,
     endpoint: values.endpointLabel === null ? '' : `, ${values.endpointLabel}`,
   };
-  return template
-    .replaceAll('{{selector}}', values.selector)
-    .replace(placeholder, (whole, name: string) => known[name] ?? whole);
+  return fillPlaceholders(template.replaceAll('{{selector}}', values.selector), known);
 }
-
-const placeholder = /\{\{\s*(\w+)\s*\}\}/g;
 
 /**
  * The sentence that says what is wrong with a user's own query, or `null`. A release goes into a pattern: two of them run
  * side by side while one replaces the other.
  */
 export function queryProblem(template: string): string | null {
-  const unknown = [...template.matchAll(placeholder)]
-    .map(([, name = '']) => name)
-    .filter((name) => !placeholderNames.includes(name));
-  if (unknown.length > 0)
-    return `{{${unknown[0]}}} is not known; allowed: ${placeholderNames.map((name) => `{{${name}}}`).join(', ')}`;
+  const problem = placeholderProblem(template, placeholderNames);
+  if (problem !== null) return problem;
   const matched = template.replaceAll(/=~\s*"[^"]*"/g, '');
   if (/\{\{\s*release\s*\}\}/.test(matched))
     return 'a release is matched as a pattern; allowed: label=~"{{release}}"';

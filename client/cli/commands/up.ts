@@ -95,6 +95,7 @@ async function runApi(
     ...temporal,
     ...system,
     temporalUi,
+    access: () => system.catalog.access(),
     token: await readOrMakeToken(tokenFile(system.folder)),
     host: options.host,
     port: port(options.port, '--port'),
@@ -115,6 +116,7 @@ async function listenToSlack(
   const options = {
     settings: () => catalog.slackApp(),
     commands,
+    audit: store.audit,
     views: createViews(store, catalog),
     onTrouble: (sentence: string) => logger.warn(sentence),
   };

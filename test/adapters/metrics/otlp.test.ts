@@ -15,6 +15,7 @@ import { defaultOtlpNames } from '../../../adapters/otlp/pushed.ts';
 import { openStore } from '../../../adapters/store/store.ts';
 import { createApp } from '../../../client/api/app.ts';
 import type { Operations } from '../../../client/api/operations.ts';
+import { noAccessSettings } from '../../../config/access.ts';
 import { quantileMs } from '../../../domain/histogram.ts';
 import { createCatalog } from '../../../worker/catalog.ts';
 import { afterwards, cleanUp } from '../temporary.ts';
@@ -42,7 +43,15 @@ async function aReceiver(metrics = 'kind: otlp, memory_limit_mb: 512', more = ''
     rollbackPhase: async () => null,
   };
   // Nobody commands here.
-  const app = createApp({ operations: {} as Operations, store, catalog, token, temporalUi: null, health });
+  const app = createApp({
+    operations: {} as Operations,
+    store,
+    catalog,
+    token,
+    access: async () => noAccessSettings,
+    temporalUi: null,
+    health,
+  });
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 });
   await new Promise((resolve) => server.once('listening', resolve));
   const close = async () => {
@@ -315,7 +324,9 @@ describe('metrics that are pushed', () => {
       const response = await post(...args);
       return `${response.status} ${((await response.json()) as { error: string }).error}`;
     };
-    expect(await refused('{}', { authorization: 'Bearer x' })).toMatch(/^401 a bearer token is needed/);
+    expect(await refused('{}', { authorization: 'Bearer x' })).toMatch(
+      /^401 the bearer token is none of this installation/,
+    );
     expect(await refused('<a/>', { 'content-type': 'text/xml' })).toBe(
       '415 found text/xml; allowed: application/x-protobuf, application/json',
     );

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifySlackRequest } from '../../../adapters/slack/verify-request.ts';
+import type { AuditEntry } from '../../../adapters/store/audit.ts';
 import { createSlackApp } from '../../../client/slack/slack-app.ts';
 import { startSlackApp } from '../../../client/slack/start-slack-app.ts';
 import type { SlackAppSettings } from '../../../worker/slack-app-settings.ts';
@@ -14,11 +15,12 @@ describe('people in Slack', () => {
   let slack: SlackServer;
   let troubles: string[];
   let given: [string, ...unknown[]][];
+  let written: AuditEntry[];
   let answer = { accepted: true, queued: false, reason: 'rollback inc-7 has begun' };
   beforeEach(async () => {
     slack = await startSlack();
     afterwards(() => slack.close());
-    [troubles, given] = [[], []];
+    [troubles, given, written] = [[], [], []];
     answer = { accepted: true, queued: false, reason: 'rollback inc-7 has begun' };
   });
   afterEach(cleanUp);
@@ -48,6 +50,7 @@ describe('people in Slack', () => {
         resume: async (...words: unknown[]) => void (await note('resume', ...words)),
         command: (...words: unknown[]) => note('command', ...words),
       },
+      audit: { append: async (entry: AuditEntry) => void written.push(entry) },
       views: {
         status: async ({ product }: { product: string }) => `${product}: web v1.2.3, watching`,
         statistics: async (days: number) =>
@@ -137,6 +140,7 @@ describe('people in Slack', () => {
     slack.send('interactive', 'e1', aPress('rollback', user));
     await eventually(() => slack.calls('chat.postEphemeral').length === 1);
     expect(given).toEqual([]);
+    expect(written).toMatchObject([{ from: 'Slack', call: 'Slack rollback', product: 'shop', status: 403 }]);
     const [told] = slack.calls('chat.postEphemeral');
     expect(told).toMatchObject({ channel, user, thread_ts: '1700000000.000001' });
     expect(told?.text).toMatch(words);
@@ -169,6 +173,9 @@ describe('people in Slack', () => {
         { product: 'shop', environment: 'staging' },
         { by: 'Ada', reason: 'the cart is <empty>', to: 'v1.2.1', requestId: 'slack/9.8.7' },
       ],
+    ]);
+    expect(written).toMatchObject([
+      { who: 'Ada', kind: 'person', call: 'Slack rollback', why: 'the cart is <empty>', status: 200 },
     ]);
     expect(slack.answers[0]?.args).toEqual({
       response_type: 'in_channel',

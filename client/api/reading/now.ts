@@ -1,0 +1,153 @@
+import type { Catalog } from '../../../activities/dependencies.ts';
+import type { Store } from '../../../adapters/store/store.ts';
+import type { ConditionKind } from '../../../domain/conditions.ts';
+import { type Deployment, releaseNames } from '../../../domain/deployment.ts';
+import type { ProductKey } from '../../../domain/identity.ts';
+import type { IncidentStatus } from '../../../domain/incident.ts';
+import { activePause, type Pause, type ProductRow } from '../../../domain/product-row.ts';
+import { missingReadiness, readinessScore, readinessTarget } from '../../../domain/readiness.ts';
+import type { WatchState } from '../../../domain/watch.ts';
+import { readSeries, type ServiceSeries } from './series.ts';
+
+/** In which state a product is, worst first: the order in which people look. */
+export const productPhases = [
+  'escalated',
+  'rolling_back',
+  'breach',
+  'blind',
+  'suspect',
+  'waiting',
+  'baseline',
+  'watching',
+  'needs_attention',
+  'rolled_back',
+  'unobserved',
+  'changed_outside',
+  'cancelled',
+  'superseded',
+  'healthy',
+  'idle',
+] as const;
+
+export type ProductPhase = (typeof productPhases)[number];
+
+/** One product as the first page shows it. */
+export interface ProductNow extends ProductKey {
+  readonly phase: ProductPhase;
+  readonly owner: string;
+  readonly current: Deployment | null;
+  readonly releases: string;
+  /** When the watch ends, milliseconds since the epoch; `null`: nothing is watched. */
+  readonly endsAtMs: number | null;
+  /** How it is, in one sentence. */
+  readonly sentence: string;
+  readonly checkedAtMs: number | null;
+  readonly pause: Pause | null;
+  /** Automatic rollbacks are switched off for it, by the policy. */
+  readonly observedOnly: boolean;
+  readonly rollback: {
+    readonly id: string;
+    readonly incident: string | null;
+    readonly sinceMs: number;
+  } | null;
+  readonly wayBack: {
+    readonly target: string;
+    readonly score: number;
+    readonly missing: string | null;
+  } | null;
+  readonly services: readonly ServiceSeries[];
+}
+
+/** So many checks are drawn beside a signal's name. */
+const sparklinePoints = 60;
+
+export async function readNow(
+  { store, catalog }: { readonly store: Store; readonly catalog: Catalog },
+  key: ProductKey,
+): Promise<ProductNow> {
+  const [setup, row, readiness] = await Promise.all([
+    catalog.setup(key),
+    store.products.read(key),
+    store.wayBack.readiness(key),
+  ]);
+  const current =
+    row.currentDeployment === null
+      ? null
+      : await store.deployments.read({ ...key, deployment: row.currentDeployment });
+  const watch = current === null ? null : await store.watches.read(current);
+  const { monitoring } = setup.policy;
+  const incident = row.rollback === null ? null : await incidentOf(store, key, row);
+  const sinceMs = (watch?.lastAtMs ?? 0) - sparklinePoints * monitoring.checkIntervalMs;
+  const services =
+    current === null || watch === null
+      ? []
+      : await readSeries(store, current, { sinceMs, points: sparklinePoints }, watch.services);
+  return {
+    ...key,
+    phase: phaseOf(row, current, watch, incident?.status ?? null),
+    owner: setup.owner,
+    current,
+    releases: current === null ? 'nothing is deployed yet' : releaseNames(current.services),
+    endsAtMs: current?.status === 'watching' ? current.deployedAtMs + monitoring.watchMs : null,
+    sentence: incident?.reason ?? sentenceOf(current, watch),
+    checkedAtMs: watch?.lastAtMs ?? null,
+    pause: activePause(row, Date.now()),
+    observedOnly: !setup.policy.enabled || setup.policy.mode === 'observe',
+    rollback:
+      row.rollback === null
+        ? null
+        : { id: row.rollback.id, incident: incident?.id ?? null, sinceMs: row.rollback.sinceMs },
+    wayBack:
+      readiness === null
+        ? null
+        : {
+            target: readinessTarget(readiness),
+            score: readinessScore(readiness),
+            missing: missingReadiness(readiness),
+          },
+    services,
+  };
+}
+
+/** Worst first, then by name. */
+export function inOrderOfWorry(products: readonly ProductNow[]): ProductNow[] {
+  const rank = ({ phase }: ProductNow) => productPhases.indexOf(phase);
+  return products.toSorted((a, b) => rank(a) - rank(b) || a.product.localeCompare(b.product));
+}
+
+async function incidentOf(store: Store, key: ProductKey, row: ProductRow) {
+  const newest = await store.incidents.list({ ...key, limit: 1 });
+  return (
+    newest.find(
+      ({ deployment, endedAtMs }) => deployment === row.rollback?.deployment && endedAtMs === null,
+    ) ?? null
+  );
+}
+
+function phaseOf(
+  row: ProductRow,
+  current: Deployment | null,
+  watch: WatchState | null,
+  incident: IncidentStatus | null,
+): ProductPhase {
+  if (row.rollback !== null) return incident === 'escalated' ? 'escalated' : 'rolling_back';
+  if (current === null) return 'idle';
+  if (current.outcome !== null) return current.outcome;
+  if (current.status === 'waiting') return 'waiting';
+  const stands = (kind: ConditionKind) =>
+    watch?.conditions.standing.some((condition) => condition.kind === kind) ?? false;
+  if (stands('breach') || stands('dry_run')) return 'breach';
+  if (stands('blind') || stands('gap')) return 'blind';
+  if (watch?.suspect || stands('suspect') || stands('external')) return 'suspect';
+  return watch?.baselineDone ? 'watching' : 'baseline';
+}
+
+/** What the newest check said. */
+export function sentenceOf(current: Deployment | null, watch: WatchState | null): string {
+  if (current === null) return 'No deployment has been reported yet.';
+  if (current.outcome !== null) return current.outcomeReason ?? current.outcome;
+  if (watch === null || watch.lastAtMs === null) return 'Nothing has been measured yet.';
+  const { standing } = watch.conditions;
+  if (standing.length > 0) return standing.map(({ reason }) => reason).join('; ');
+  return watch.services.map(({ verdicts }) => verdicts[0]?.reason ?? 'first measurement').join('; ');
+}
