@@ -5,6 +5,7 @@ import { createFolderIssues } from '../adapters/issues/folder-issues.ts';
 import { createGitHubIssues } from '../adapters/issues/github-issues.ts';
 import type { IssueTracker } from '../adapters/issues/issue-tracker.ts';
 import { createWebhookNotifier } from '../adapters/notify/webhook.ts';
+import type { ThreadRecords } from '../adapters/store/threads.ts';
 import { type AccessSettings, accessOf } from '../config/access.ts';
 import { ConfigError, configError } from '../config/findings.ts';
 import { type Config, parseConfig } from '../config/load.ts';
@@ -15,7 +16,7 @@ import { defaultEnvironment, type ProductKey, productName } from '../domain/iden
 import type { PushedReading } from './adapters/metrics-source.ts';
 import { serviceAdapters } from './adapters/service.ts';
 import type { Written } from './adapters/written.ts';
-import { createChannels, type SlackThreads } from './channels.ts';
+import { createChannels } from './channels.ts';
 import { type SlackAppSettings, slackAppSettings } from './slack-app-settings.ts';
 
 /** A version of the configuration as the store has it. */
@@ -36,7 +37,7 @@ export interface CatalogOptions {
   /** Where metrics that are pushed to the API are kept. */
   readonly pushed?: PushedReading | undefined;
   /** Where stories began in chats. */
-  readonly threads?: SlackThreads | undefined;
+  readonly threads?: ThreadRecords | undefined;
   /** Takes messages to people where no channel is configured, and what is wrong with a version. */
   readonly stdout: Writable;
 }

@@ -17,10 +17,8 @@ export interface ChannelSurroundings {
   readonly env: Env;
   readonly stdout: Writable;
   /** Where stories began in chats; absent: each message stands alone. */
-  readonly threads?: SlackThreads | undefined;
+  readonly threads?: ThreadRecords | undefined;
 }
-
-export type SlackThreads = Pick<ThreadRecords, 'read' | 'open' | 'change'>;
 
 interface Channel {
   readonly name: string;
@@ -84,7 +82,7 @@ export function createChannels(
   const everyone = [...owner, ...hooks];
   return (whom) => {
     // Whoever has none of these misses nothing that they were told the beginning of.
-    if (whom === 'followers') return [...followers, ...machines].map(({ notifier }) => notifier);
+    if (whom === 'followers') return [...distinct(followers), ...machines].map(({ notifier }) => notifier);
     const named = [...everyone, terminal].filter(({ name }) => name === whom);
     // A name that is gone since the escalation began must not leave it unheard.
     const meant = whom === 'owner' && owner.length > 0 ? owner : named.length > 0 ? named : everyone;
@@ -137,10 +135,9 @@ function slackAppChannel(
 
 type NotificationSettings = NonNullable<Config['data']['rollback_policy']>['notifications'];
 
-const noThreads: SlackThreads = {
+const noThreads: ThreadRecords = {
   read: async () => null,
   open: async (_thread, _channel, place) => place,
-  change: async () => undefined,
 };
 
 function pagerDutyChannel(

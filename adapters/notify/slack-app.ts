@@ -14,7 +14,7 @@ export interface SlackAppOptions {
   /** `C0123456789` */
   readonly channel: string;
   /** Where stories began. A store that is down costs the thread, never the message. */
-  readonly threads: Pick<ThreadRecords, 'read' | 'open' | 'change'>;
+  readonly threads: ThreadRecords;
 }
 
 /** The first message of a story, as it was posted. */
@@ -31,6 +31,8 @@ const onlyInThreads: readonly (MessageEvent | undefined)[] = [
   'deployed',
 ];
 const storePatienceMs = 2_000;
+/** For what comes after the message itself: the activity that sends must end with its own time. */
+const afterwardsMs = 8_000;
 
 /**
  * Posts as a Slack app: the first message of a story in the channel, with buttons and a picture of the breach; what follows goes
@@ -58,7 +60,7 @@ export function createSlackAppNotifier({ api, channel, threads }: SlackAppOption
       await patient(() => threads.open(message.thread as string, place, root, message.atMs));
     }
     // It is told: a picture that fails must not tell it again.
-    await attachPicture(message, ts, signal).catch(() => undefined);
+    await attachPicture(message, ts, shortly(signal)).catch(() => undefined);
   }
 
   async function goOn(root: Root, message: Message, signal: AbortSignal): Promise<void> {
@@ -72,8 +74,9 @@ export function createSlackAppNotifier({ api, channel, threads }: SlackAppOption
       text: notificationText(root.message),
       blocks: messageBlocks(root.message, { now, buttons: buttonBlocks(root.message, message.actions) }),
     };
-    await api.call('chat.update', { channel, ts: root.ts, ...update }, signal).catch(() => undefined);
-    if (root.message.series == null) await attachPicture(message, root.ts, signal).catch(() => undefined);
+    const soon = shortly(signal);
+    await api.call('chat.update', { channel, ts: root.ts, ...update }, soon).catch(() => undefined);
+    if (root.message.series == null) await attachPicture(message, root.ts, soon).catch(() => undefined);
   }
 
   /** Commands are shown where there are no buttons for them. */
@@ -112,6 +115,10 @@ export function createSlackAppNotifier({ api, channel, threads }: SlackAppOption
   async function rootOf(thread: string): Promise<Root | null> {
     return (await patient(() => threads.read(thread, place))) as Root | null;
   }
+}
+
+function shortly(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(afterwardsMs)]);
 }
 
 async function patient<Result>(ask: () => Promise<Result>): Promise<Result | null> {

@@ -7,7 +7,6 @@ export interface ThreadRecords {
   read(thread: string, channel: string): Promise<unknown>;
   /** Keeps the place that was found first, and answers with it: two workers may speak at once. */
   open(thread: string, channel: string, place: object, atMs: number): Promise<unknown>;
-  change(thread: string, channel: string, place: object): Promise<void>;
 }
 
 export function createThreadRecords(db: Kysely<Database>, run: Run): ThreadRecords {
@@ -30,15 +29,6 @@ export function createThreadRecords(db: Kysely<Database>, run: Run): ThreadRecor
           .onConflict((conflict) => conflict.doNothing())
           .execute();
         return read(thread, channel);
-      }),
-    change: (thread, channel, place) =>
-      run(async () => {
-        await db
-          .updateTable('threads')
-          .set({ document: JSON.stringify(place) })
-          .where('thread', '=', thread)
-          .where('channel', '=', channel)
-          .execute();
       }),
   };
 }

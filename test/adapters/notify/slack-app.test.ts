@@ -12,7 +12,7 @@ import { aMessage, describeNotifier } from './notifier.contract.ts';
 const channel = 'C0123456789';
 const timeoutMs = 300;
 const { signal } = new AbortController();
-const noThreads = { read: async () => null, open: async () => null, change: async () => undefined };
+const noThreads = { read: async () => null, open: async () => null };
 
 interface Block {
   readonly type: string;
