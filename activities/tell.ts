@@ -18,7 +18,7 @@ export function createTellActivities({ store, catalog, clock, temporalUi, tempor
     /**
      * Sends a message over every channel meant, each once per key. One failing channel never blocks another; the activity
      * fails when a channel failed, so that Temporal tries that channel again.
-     * @param whom `owner`, `everyone` or a channel's name
+     * @param whom `owner`, `everyone`, `followers` or a channel's name
      * @param of the workflow whose message it is, where another one sends it
      */
     async tell(written: Message, whom: string, of?: StoryOf): Promise<Told> {

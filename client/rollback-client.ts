@@ -1,5 +1,14 @@
 import type { z } from '@hono/zod-openapi';
 import type {
+  auditEntry,
+  linkRequest,
+  madeToken,
+  newTokenRequest,
+  signInLink,
+  token,
+  whoAmI,
+} from './api/access/access-schemas.ts';
+import type {
   answer,
   commandRequest,
   deployment,
@@ -99,6 +108,18 @@ export function createRollbackClient(options: ClientOptions) {
     review: (id: string, body: Body<typeof reviewRequest>) =>
       send<Result<typeof answer>>('POST', `/v1/incidents/${encodeURIComponent(id)}/review`, {}, body, [409]),
     statistics: (days = 30) => send<Result<typeof statistics>>('GET', '/v1/statistics', { days }),
+    me: () => send<Result<typeof whoAmI>>('GET', '/v1/me', {}),
+    /** Opens the page, once, within two minutes. */
+    signInLink: (body: Body<typeof linkRequest> = {}) =>
+      send<Result<typeof signInLink>>('POST', '/v1/sign-in-links', {}, body),
+    tokens: () => send<{ tokens: Result<typeof token>[] }>('GET', '/v1/tokens', {}),
+    makeToken: (body: Body<typeof newTokenRequest>) =>
+      send<Result<typeof madeToken>>('POST', '/v1/tokens', {}, body),
+    /** @param idOrName of the token that shall serve no longer */
+    revokeToken: (idOrName: string) =>
+      send<Result<typeof answer>>('DELETE', `/v1/tokens/${encodeURIComponent(idOrName)}`, {}),
+    audit: (filter: { product?: string; who?: string; limit?: number } = {}) =>
+      send<{ entries: Result<typeof auditEntry>[] }>('GET', '/v1/audit', filter),
     health: () => send<{ healthy: boolean; problems: string[] }>('GET', '/healthz', {}, undefined, [503]),
     ready: () => send<{ store: boolean; temporal: boolean }>('GET', '/readyz', {}, undefined, [503]),
   };
@@ -113,7 +134,7 @@ const gatePatienceMs = 40_000;
 
 function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
   return async function send<Answer>(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'DELETE',
     path: string,
     query: Query,
     body?: unknown,

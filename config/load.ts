@@ -11,6 +11,7 @@ import {
 } from './references.ts';
 import { type ConfigFile, configSchema } from './schema/config-file.ts';
 import { schemaProblems } from './schema-problems.ts';
+import { writtenSecrets } from './secrets.ts';
 import { readYaml } from './yaml-file.ts';
 
 export interface Config {
@@ -43,7 +44,12 @@ export function parseConfig(source: string, options: LoadOptions): Parsed {
   if (yaml.value === null) return { config: null, warnings: [], problems: inOrder(yaml.problems) };
   const { env } = options;
   const variables = env === undefined ? { problems: [], warnings: [] } : missingVariables(yaml, env);
-  const faults = [...yaml.problems, ...schemaProblems(yaml), ...malformedReferences(yaml)];
+  const faults = [
+    ...yaml.problems,
+    ...schemaProblems(yaml),
+    ...malformedReferences(yaml),
+    ...writtenSecrets(yaml),
+  ];
   const parsed = configSchema.safeParse(yaml.value);
   if (!parsed.success) {
     return { config: null, warnings: [], problems: inOrder([...faults, ...variables.problems]) };

@@ -12,11 +12,14 @@ import { type Config, parseConfig } from '../config/load.ts';
 import { policyOf } from '../config/policy.ts';
 import type { Env } from '../config/references.ts';
 import type { ProductSettings } from '../config/schema/product.ts';
+import { secretsOf } from '../config/secrets.ts';
 import { defaultEnvironment, type ProductKey, productName } from '../domain/identity.ts';
+import type { Redactor } from '../domain/redaction.ts';
 import type { PushedReading } from './adapters/metrics-source.ts';
 import { serviceAdapters } from './adapters/service.ts';
 import type { Written } from './adapters/written.ts';
 import { createChannels } from './channels.ts';
+import { redactedSetup } from './redacting.ts';
 import { type SlackAppSettings, slackAppSettings } from './slack-app-settings.ts';
 
 /** A version of the configuration as the store has it. */
@@ -40,6 +43,8 @@ export interface CatalogOptions {
   readonly threads?: ThreadRecords | undefined;
   /** Takes messages to people where no channel is configured, and what is wrong with a version. */
   readonly stdout: Writable;
+  /** Learns the secrets of each version, and keeps them out of what the products say and are told. */
+  readonly redactor?: Redactor | undefined;
 }
 
 /** How long the store may take; after that the last known version holds. */
@@ -89,9 +94,13 @@ export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
     if (seen?.version === found.version && seen.source === found.source && seen.file === found.file) return;
     seen = found;
     const { config, problems } = parseConfig(found.source, { file: found.file });
-    if (config !== null && problems.length === 0)
-      inForce = replaced(inForce, { config, setups: setupsOf(config, found.version, options) });
-    else options.stdout.write(rejection(found.version, inForce, configError(problems)));
+    const { redactor } = options;
+    redactor?.learn(secretsOf(found.source, options.env));
+    if (config !== null && problems.length === 0) {
+      const setups = setupsOf(config, found.version, options);
+      const shown = redactor === undefined ? setups : setups.map((setup) => redactedSetup(setup, redactor));
+      inForce = replaced(inForce, { config, setups: shown });
+    } else options.stdout.write(rejection(found.version, inForce, configError(problems)));
   }
 
   function replaced(before: InForce | null, after: InForce): InForce {

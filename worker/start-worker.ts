@@ -2,6 +2,7 @@ import type { NativeConnection, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Catalog, Dependencies } from '../activities/dependencies.ts';
 import type { Store } from '../adapters/store/store.ts';
+import type { Redactor } from '../domain/redaction.ts';
 import { createSystemMetrics, serveMetrics } from './metrics.ts';
 import type { Sweep } from './sweep.ts';
 import { bundleWorkflows, createWorkers } from './workers.ts';
@@ -15,6 +16,7 @@ export interface WorkerOptions {
   /** Of the server, for commands that people run. */
   readonly address: string;
   readonly logger: Logger;
+  readonly redactor?: Redactor | undefined;
   readonly group?: string;
   readonly metrics: { readonly host: string; readonly port: number; readonly sdkMetricsPort: number };
   /** What the metrics page says of stale watches. */
@@ -46,6 +48,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     dependencies,
     workflowBundle: await bundleWorkflows(),
     interceptor: metrics.interceptor,
+    redactor: options.redactor,
     ...(options.group === undefined ? {} : { group: options.group }),
   });
   const running = Promise.all(workers.map((worker) => worker.run())).then(() => undefined);

@@ -15,6 +15,8 @@ import {
 } from '../activities/activities.ts';
 import type { Dependencies } from '../activities/dependencies.ts';
 import { controlQueue, watchQueue } from '../domain/queues.ts';
+import { createRedactor, type Redactor } from '../domain/redaction.ts';
+import { redactingCodec, redactingErrors } from './redacting.ts';
 
 export interface WorkersOptions {
   readonly connection: NativeConnection;
@@ -25,6 +27,8 @@ export interface WorkersOptions {
   readonly group?: string;
   /** Measures activities, by name. */
   readonly interceptor?: (activity: string) => ActivityInboundCallsInterceptor;
+  /** Keeps secrets out of histories; absent: there are none. */
+  readonly redactor?: Redactor | undefined;
   /** Longest that a standby worker waits for a dead one's sticky queue; 10 s by default, too long for us. */
   readonly stickyTimeoutMs?: number;
 }
@@ -33,13 +37,19 @@ export interface WorkersOptions {
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { connection, namespace, dependencies, group } = options;
   const { interceptor } = options;
+  const redactor = options.redactor ?? createRedactor([]);
   const common = {
     connection,
     namespace,
+    dataConverter: { payloadCodecs: [redactingCodec(redactor)] },
     shutdownGraceTime: '15s',
     shutdownForceTime: '60s',
     interceptors: {
-      activity: [signOfLife, ...(interceptor === undefined ? [] : [activityInterceptor(interceptor)])],
+      activity: [
+        redactingErrors(redactor),
+        signOfLife,
+        ...(interceptor === undefined ? [] : [activityInterceptor(interceptor)]),
+      ],
     },
   };
   const queue = (name: string) => (group === undefined ? name : `${name}/${group}`);

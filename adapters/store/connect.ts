@@ -7,12 +7,19 @@ import {
   type DialectAdapter,
   type Driver,
   Kysely,
+  type KyselyPlugin,
+  OperationNodeTransformer,
+  type PluginTransformQueryArgs,
+  type PluginTransformResultArgs,
   PostgresDialect,
+  type PrimitiveValueListNode,
+  type RootOperationNode,
   SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
   type SqliteDialectConfig,
   SqliteDriver,
+  type ValueNode,
 } from 'kysely';
 import pg from 'pg';
 import { type Dialect, migrate } from './migrations.ts';
@@ -30,10 +37,11 @@ export interface Connection {
 }
 
 /** Opens `postgres://…` or a SQLite file, and brings its schema up to date. */
-export async function connect(location: string): Promise<Connection> {
+export async function connect(location: string, clean: Clean): Promise<Connection> {
   const dialect = dialectOf(location);
   const db = new Kysely<Database>({
     dialect: dialect === 'postgres' ? postgres(location) : sqlite(location),
+    plugins: [new CleanParameters(clean)],
   });
   try {
     await migrate(db, dialect);
@@ -42,6 +50,39 @@ export async function connect(location: string): Promise<Connection> {
     throw error;
   }
   return { db, dialect };
+}
+
+/** Takes out of a text what must not be stored. */
+export type Clean = (text: string) => string;
+
+/** Every text that is written passes through here, whoever writes it. */
+class CleanParameters extends OperationNodeTransformer implements KyselyPlugin {
+  readonly #clean: Clean;
+
+  constructor(clean: Clean) {
+    super();
+    this.#clean = clean;
+  }
+
+  transformQuery({ node }: PluginTransformQueryArgs): RootOperationNode {
+    return this.transformNode(node);
+  }
+
+  async transformResult({ result }: PluginTransformResultArgs) {
+    return result;
+  }
+
+  protected override transformValue(node: ValueNode): ValueNode {
+    return { ...node, value: this.#cleaned(node.value) };
+  }
+
+  protected override transformPrimitiveValueList(node: PrimitiveValueListNode): PrimitiveValueListNode {
+    return { ...node, values: node.values.map((value) => this.#cleaned(value)) };
+  }
+
+  #cleaned(value: unknown): unknown {
+    return typeof value === 'string' ? this.#clean(value) : value;
+  }
 }
 
 export function dialectOf(location: string): Dialect {

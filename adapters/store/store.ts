@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { type AlertRecords, createAlertRecords } from './alerts.ts';
 import { type AuditRecords, createAuditRecords } from './audit.ts';
 import { type ChangeRecords, createChangeRecords } from './changes.ts';
-import { connect, dialectOf } from './connect.ts';
+import { type Clean, connect, dialectOf } from './connect.ts';
 import { createDeploymentRecords, type DeploymentRecords } from './deployments.ts';
 import { createIncidentRecords, type IncidentRecords } from './incidents.ts';
 import type { Dialect } from './migrations.ts';
@@ -43,10 +43,13 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Opens the store at `postgres://…` or a SQLite file's path, and brings its schema up to date. */
-export async function openStore(location: string): Promise<Store> {
+/**
+ * Opens the store at `postgres://…` or a SQLite file's path, and brings its schema up to date.
+ * @param clean takes secrets out of every text that is written
+ */
+export async function openStore(location: string, clean: Clean = (text) => text): Promise<Store> {
   const run = patient(dialectOf(location));
-  const { db, dialect } = await run(() => connect(location));
+  const { db, dialect } = await run(() => connect(location, clean));
   return {
     dialect,
     products: createProductRecords(db, run),

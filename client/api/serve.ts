@@ -9,6 +9,8 @@ import type { Catalog } from '../../activities/dependencies.ts';
 import type { Store } from '../../adapters/store/store.ts';
 import { type AccessSettings, noAccessSettings } from '../../config/access.ts';
 import { rollbackWorkflowId } from '../../domain/identity.ts';
+import { createRedactor, type Redactor } from '../../domain/redaction.ts';
+import { redactingCodec } from '../../worker/redacting.ts';
 import { statusQuery } from '../../workflows/messages.ts';
 import { createApp } from './app.ts';
 import type { Health } from './app-types.ts';
@@ -24,6 +26,8 @@ export interface ServeOptions {
   readonly token: string;
   /** Who may sign in, and which pipelines are known; absent: nobody but who has a token. */
   readonly access?: () => Promise<AccessSettings>;
+  /** Keeps secrets out of histories; absent: there are none. */
+  readonly redactor?: Redactor | undefined;
   readonly host: string;
   readonly port: number;
   /** What is wrong with the system itself, one sentence each. */
@@ -40,7 +44,12 @@ export interface RunningApi {
 export async function serveApi(options: ServeOptions): Promise<RunningApi> {
   const { connection, namespace, store, catalog, searchAttributes, temporalUi, token } = options;
   const access = options.access ?? (async () => noAccessSettings);
-  const client = new Client({ connection, namespace });
+  const redactor = options.redactor ?? createRedactor([]);
+  const client = new Client({
+    connection,
+    namespace,
+    dataConverter: { payloadCodecs: [redactingCodec(redactor)] },
+  });
   const operations = createOperations({ client, store, catalog, searchAttributes });
   const health: Health = {
     problems: options.problems,

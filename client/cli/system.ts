@@ -5,8 +5,10 @@ import type { Catalog } from '../../activities/dependencies.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
 import { findConfigFile } from '../../config/find-config-file.ts';
 import { type Config, loadConfig, parseConfig } from '../../config/load.ts';
+import { secretsOf } from '../../config/secrets.ts';
 import { watchConfigFile } from '../../config/watch-file.ts';
 import { controlQueue, watchQueue } from '../../domain/queues.ts';
+import { createRedactor, type Redactor } from '../../domain/redaction.ts';
 import { type ConfiguredCatalog, createCatalog } from '../../worker/catalog.ts';
 import { type CommonOptions, dataFolder } from './context.ts';
 
@@ -16,6 +18,8 @@ export interface System {
   readonly config: Config;
   readonly store: Store;
   readonly catalog: ConfiguredCatalog;
+  /** Knows every secret of this configuration. */
+  readonly redactor: Redactor;
   /** What to mind, one line each. */
   readonly warnings: readonly string[];
   close(): Promise<void>;
@@ -39,13 +43,15 @@ export async function openSystem(options: CommonOptions, role: PolicyRole): Prom
   const location = storeLocation(folder);
   const file = findConfigFile({ flag: options.config, env: process.env, cwd: process.cwd() });
   const { config, warnings } = await loadConfig({ file, env: process.env, store: location });
-  const store = await openStore(location);
+  const redactor = createRedactor(secretsOf(config.source, process.env));
+  const store = await openStore(location, redactor.values);
   if (role === 'publish') await store.policies.save(config.source, Date.now());
   return {
     folder,
     config,
     store,
-    catalog: catalogOver(() => policyFor(role, store, config), { file, folder, store }),
+    redactor,
+    catalog: catalogOver(() => policyFor(role, store, config), { file, folder, store, redactor }),
     warnings: warnings.map((warning) => `${warning.file}:${warning.line}: ${warning.message}`),
     close: () => store.close(),
   };
@@ -63,7 +69,12 @@ async function policyFor(
 
 function catalogOver(
   read: () => Promise<{ version: number; source: string }>,
-  { file, folder, store }: { readonly file: string; readonly folder: string; readonly store: Store },
+  {
+    file,
+    folder,
+    store,
+    redactor,
+  }: { readonly file: string; readonly folder: string; readonly store: Store; readonly redactor: Redactor },
 ): ConfiguredCatalog {
   return createCatalog({
     read: async () => ({ ...(await read()), file }),
@@ -73,6 +84,7 @@ function catalogOver(
     incidentsFolder: join(folder, 'incidents'),
     queues: { control: controlQueue, watch: watchQueue },
     stdout: process.stdout,
+    redactor,
   });
 }
 

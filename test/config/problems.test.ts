@@ -144,8 +144,8 @@ const problems: readonly [string, string, ...string[]][] = [
   ],
   [
     'a workflow whose runs could not be told apart',
-    'products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: github-actions, owner: a, repo: b, token: c, workflow: d.yml, ref: main, inputs: { release: "{release}" } }\n',
-    'c.yml:5:113: products.shop.services.api.deploy_target.inputs: found a mapping; allowed: at least one text with {key}, which the run-name of the workflow shows',
+    `products:\n  shop:\n    services:\n      api:\n        deploy_target: { kind: github-actions, owner: a, repo: b, token: "\${TOKEN}", workflow: d.yml, ref: main, inputs: { release: "{release}" } }\n`,
+    'c.yml:5:122: products.shop.services.api.deploy_target.inputs: found a mapping; allowed: at least one text with {key}, which the run-name of the workflow shows',
   ],
   [
     'a workload that is none of the three',
@@ -237,11 +237,12 @@ const problems: readonly [string, string, ...string[]][] = [
 
 describe('a Slack app', () => {
   const withApp = (more: string) =>
-    `rollback_policy: { notifications: { slack_app: { bot_token: xoxb-1, channel: C0123456789, ${more} } } }\n${aProduct()}`;
+    `rollback_policy: { notifications: { slack_app: { bot_token: "\${BOT}", channel: C0123456789, ${more} } } }\n${aProduct()}`;
+  const heard = `app_token: "\${APP}"`;
   const users = 'users: { U0123456789: { name: Ada, role: owner } }';
 
   it('has nothing wrong with it when somebody hears it and somebody may act', () => {
-    const source = withApp(`app_token: xapp-1, ${users}`);
+    const source = withApp(`${heard}, ${users}`);
     expect([...problemsIn(source), ...warningsIn(source)]).toEqual([]);
   });
 
@@ -253,17 +254,17 @@ describe('a Slack app', () => {
     ],
     [
       'a role that is none',
-      'app_token: xapp-1, users: { U0123456789: { name: Ada, role: boss } }',
+      `${heard}, users: { U0123456789: { name: Ada, role: boss } }`,
       'users.U0123456789.role: found "boss"; allowed: viewer, pipeline, operator, owner, admin',
     ],
     [
       'a member by name',
-      'app_token: xapp-1, users: { ada: { name: Ada, role: owner } }',
+      `${heard}, users: { ada: { name: Ada, role: owner } }`,
       'the ID of a member, like U0123456789',
     ],
     [
       'a role for a product that is not there',
-      'app_token: xapp-1, users: { U0123456789: { name: Ada, role: owner, product: shpo } }',
+      `${heard}, users: { U0123456789: { name: Ada, role: owner, product: shpo } }`,
       'users.U0123456789.product: found "shpo"; allowed: a product of this file (shop)',
     ],
   ])('is not right with %s', (_name, more, words) => {
@@ -271,7 +272,7 @@ describe('a Slack app', () => {
   });
 
   it('is not posted to a channel by its name', () => {
-    const source = withApp('app_token: xapp-1').replace('C0123456789', '"#alerts"');
+    const source = withApp(heard).replace('C0123456789', '"#alerts"');
     expect(problemsIn(source).join()).toContain('allowed: the ID of a channel, like C0123456789');
   });
 
@@ -279,11 +280,11 @@ describe('a Slack app', () => {
     expect(warningsIn(withApp('default_role: operator')).join()).toContain(
       'buttons and commands reach nobody',
     );
-    expect(warningsIn(withApp('app_token: xapp-1')).join()).toContain('nobody may act from Slack');
+    expect(warningsIn(withApp(heard)).join()).toContain('nobody may act from Slack');
   });
 
   it('is a channel that can be escalated to', () => {
-    const source = withApp(`app_token: xapp-1, ${users}`).replace(
+    const source = withApp(`${heard}, ${users}`).replace(
       'rollback_policy: {',
       'rollback_policy: { escalation: [{ after_minutes: 0, notify: slack_app }],',
     );
@@ -338,7 +339,7 @@ describe('queries for Datadog', () => {
   const withDatadog = (more: string) =>
     aProduct().replace(
       'kind: scrape, memory_limit_mb: 512',
-      `kind: datadog, api_key: a, application_key: b, ${more}`,
+      `kind: datadog, api_key: "\${KEY}", application_key: "\${KEY}", ${more}`,
     );
 
   it('are of an operation, or of one’s own', () => {

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { type Logger, pino } from 'pino';
 import { shortDuration } from '../../../domain/detection/verdict.ts';
+import type { Redactor } from '../../../domain/redaction.ts';
 import { connectTemporal, type Temporal } from '../../../worker/connect-temporal.ts';
 import { freePort } from '../../../worker/free-port.ts';
 import { installRuntime } from '../../../worker/runtime.ts';
@@ -27,10 +28,12 @@ interface Options extends CommonOptions {
 /** Runs API and workers in this process, over the embedded Temporal server or the configured one, until it is told to stop. */
 export async function up(_args: string[], options: Options): Promise<void> {
   const roles = rolesOf(options);
-  const logger = pino({ level: process.env.LOG_LEVEL ?? 'warn' }, pino.destination({ dest: 2, sync: true }));
+  const logger = pino({ level: process.env.LOG_LEVEL ?? 'warn' }, process.stderr);
   const sdkMetricsPort = await freePort();
   installRuntime(logger, sdkMetricsPort);
   const system = await openSystem(options, roles.api ? 'publish' : 'follow');
+  // Whatever is said from here on, by us or by a library, holds no secret.
+  for (const stream of [process.stdout, process.stderr]) redactStream(stream, system.redactor);
   for (const warning of system.warnings) say(`warning: ${warning}`);
   const temporal = await connectTemporal({
     dataFolder: system.folder,
@@ -163,6 +166,12 @@ function port(text: string, flag: string): number {
     exitCode.usage,
     `${flag} ${JSON.stringify(text)}: allowed is a port from 0 to 65535`,
   );
+}
+
+function redactStream(stream: NodeJS.WriteStream, redactor: Redactor): void {
+  const write = stream.write.bind(stream) as (chunk: unknown, ...rest: unknown[]) => boolean;
+  stream.write = ((chunk: unknown, ...rest: unknown[]) =>
+    write(typeof chunk === 'string' ? redactor.text(chunk) : chunk, ...rest)) as typeof stream.write;
 }
 
 function say(line: string): void {
