@@ -12,7 +12,7 @@ export interface BlockOptions {
 /** Slack refuses the whole message (`invalid_blocks`) when one part is larger than this. */
 export const limits = { header: 150, section: 3_000, field: 2_000, button: 75, url: 3_000, context: 2_000 };
 
-/** Parts beyond these counts are left out, with a word: 41 blocks at most, of the 50 that Slack takes. */
+/** Parts beyond these counts are left out, with a word: 36 blocks at most, of the 50 that Slack takes. */
 const most = { sections: 5, facts: 50, commands: 20, links: 5 };
 
 /** What happened, why, what is being done, how it looks and what the reader can do, in Slack's Block Kit. */
@@ -33,7 +33,8 @@ export function messageBlocks(message: Message, { now, buttons = null }: BlockOp
 /** What phones show in the notification. */
 export function notificationText(message: Message): string {
   const { severity, title, product, environment } = message;
-  return escaped(`${icons[severity]} ${oneLine(title)} (${product}, ${environment})`, limits.section);
+  const where = title.includes(product) ? '' : ` (${product}, ${environment})`;
+  return escaped(`${icons[severity]} ${oneLine(title)}${where}`, limits.section);
 }
 
 function doingBlocks({ doing }: Message): unknown[] {
