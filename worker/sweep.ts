@@ -1,5 +1,6 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { request } from 'undici';
 import type { Catalog } from '../activities/dependencies.ts';
 import type { Store } from '../adapters/store/store.ts';
 import { shortDuration } from '../domain/detection/verdict.ts';
@@ -196,7 +197,9 @@ export function createSweep(options: SweepOptions) {
   async function callWatchdog(): Promise<void> {
     const url = await options.watchdogUrl().catch(() => null);
     if (url === null) return;
-    await fetch(url, { method: 'POST', signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+    await request(url, { method: 'POST', signal: AbortSignal.timeout(10_000) })
+      .then(({ body }) => body.dump())
+      .catch(() => undefined);
   }
 }
 

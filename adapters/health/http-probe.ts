@@ -1,6 +1,7 @@
-import { Agent, request } from 'undici';
+import { request } from 'undici';
 import type { Instance } from '../../domain/live.ts';
 import type { Probe } from '../../domain/sample.ts';
+import { createGuardedAgent } from '../http/guarded-agent.ts';
 import type { HealthProbe } from './health-probe.ts';
 
 const bodyLimitBytes = 64 * 1024;
@@ -19,7 +20,7 @@ export function createHttpProbe(options: HttpProbeOptions = {}): HealthProbe {
   const { path = '/healthz', timeoutMs = 2_000, expectStatus } = options;
   const isExpected = (status: number) => expectStatus?.includes(status) ?? (status >= 200 && status <= 299);
   // A kept connection may be one that the instance is just closing: each probe opens its own.
-  const dispatcher = new Agent({ pipelining: 0 });
+  const dispatcher = createGuardedAgent({ pipelining: 0 });
 
   const ask = async (url: string, signal: AbortSignal): Promise<Omit<Probe, 'instance'>> => {
     const startedMs = performance.now();

@@ -1,7 +1,9 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { setGlobalDispatcher } from 'undici';
 import type { Catalog } from '../../activities/dependencies.ts';
+import { createGuardedAgent } from '../../adapters/http/guarded-agent.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
 import { findConfigFile } from '../../config/find-config-file.ts';
 import { type Config, loadConfig, parseConfig } from '../../config/load.ts';
@@ -37,6 +39,8 @@ export type PolicyRole = 'publish' | 'follow' | 'own';
 
 /** Loads the configuration and opens the store. */
 export async function openSystem(options: CommonOptions, role: PolicyRole): Promise<System> {
+  // Every address of the configuration is asked through it.
+  setGlobalDispatcher(createGuardedAgent());
   const folder = dataFolder(options);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);

@@ -1,5 +1,6 @@
-import { Agent, request } from 'undici';
+import { request } from 'undici';
 import { boundedText } from '../../bounded-text.ts';
+import { createGuardedAgent } from '../../http/guarded-agent.ts';
 import type { NginxReach } from '../nginx.ts';
 import { type NginxState, parseState } from './include-file.ts';
 
@@ -9,7 +10,7 @@ const limitBytes = 1024 * 1024;
 export async function readMarker({ stateUrl, signal, timeoutMs }: NginxReach): Promise<NginxState> {
   const limit = AbortSignal.timeout(timeoutMs);
   // Never a kept connection: it could lead to a worker of before the reload.
-  const dispatcher = new Agent({ pipelining: 0 });
+  const dispatcher = createGuardedAgent({ pipelining: 0 });
   try {
     const options = { dispatcher, signal: AbortSignal.any([signal, limit]) };
     const { statusCode, body } = await request(stateUrl, options);
