@@ -1,4 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { type BreachSeries, beforeBreachMs, breachSeries } from '../domain/breach-series.ts';
 import { atServer, type Message, timelineLinks } from '../domain/message.ts';
 import type { Dependencies } from './dependencies.ts';
 import { messageOf, within } from './within.ts';
@@ -17,12 +18,13 @@ export function createTellActivities({ store, catalog, clock, temporalUi, tempor
     /**
      * Sends a message over every channel meant, each once per key. One failing channel never blocks another; the activity
      * fails when a channel failed, so that Temporal tries that channel again.
-     * @param whom `owner`, `everyone` or a channel's name
+     * @param whom `owner`, `everyone`, `followers` or a channel's name
      * @param of the workflow whose message it is, where another one sends it
      */
     async tell(written: Message, whom: string, of?: StoryOf): Promise<Told> {
       const message = {
         ...written,
+        series: await seriesOf(written),
         links: [...written.links, ...story(of)],
         commands: written.commands.map((entry) => ({
           ...entry,
@@ -55,6 +57,20 @@ export function createTellActivities({ store, catalog, clock, temporalUi, tempor
       return { sent: results.map((result) => (result.status === 'fulfilled' ? result.value : '')) };
     },
   };
+
+  /** The picture of the breach, from the samples of its deployment. Best effort: no message waits long for it, or fails by it. */
+  async function seriesOf({ product, environment, about, atMs }: Message): Promise<BreachSeries | null> {
+    const breach = about?.breach ?? null;
+    if (about === undefined || breach === null) return null;
+    const key = { product, environment, deployment: about.deployment };
+    const range = { sinceMs: Math.min(breach.sinceMs, atMs) - beforeBreachMs, untilMs: atMs };
+    const ticks = await within(2_000, 'the store', () => store.watches.samples(key, range)).catch(() => []);
+    const measured = ticks.filter(({ kind }) => kind === 'sample');
+    return breachSeries(
+      breach,
+      measured.map(({ service, sample }) => ({ ...sample, service })),
+    );
+  }
 
   /** Every message leads to the story of the workflow that sends it. */
   function story(of?: StoryOf): Message['links'] {

@@ -26,6 +26,7 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
     problems: [
       ...policyProblems(file, yaml, undefined),
       ...channelProblems(file, yaml),
+      ...slackUserProblems(file, yaml),
       ...products.flatMap(([product]) => policyProblems(file, yaml, product)),
       ...products.flatMap(([product, settings]) => groupProblems(product, settings, yaml, store)),
       ...products.flatMap(([product]) => neighbourProblems(file, product, yaml)),
@@ -35,6 +36,7 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
     ],
     warnings: [
       ...(env === undefined || env.SMTP_URL ? [] : emailWarnings(file, yaml)),
+      ...slackWarnings(file, yaml),
       ...products.flatMap(([product, settings]) => memoryWarnings(file, yaml, product, settings)),
       ...products.flatMap(([product, settings]) => percentileWarnings(file, yaml, product, settings)),
       ...products.flatMap(([product, settings]) => enabledWarnings(file, yaml, product, settings)),
@@ -75,13 +77,22 @@ function policyProblems(file: ConfigFile, yaml: YamlFile, product: string | unde
 
 /** A level that names a channel nobody set up would call nobody. */
 function channelNames(file: ConfigFile): string[] {
-  const { ceo_alert = true, slack_webhook, email, webhooks = [] } = file.rollback_policy?.notifications ?? {};
+  const {
+    ceo_alert = true,
+    slack_webhook,
+    slack_app,
+    pagerduty,
+    email,
+    webhooks = [],
+  } = file.rollback_policy?.notifications ?? {};
   return [
     'owner',
     'everyone',
     'console',
     ...(ceo_alert && slack_webhook !== undefined ? ['slack'] : []),
     ...(ceo_alert && email !== undefined ? ['email'] : []),
+    ...(slack_app !== undefined ? ['slack_app'] : []),
+    ...(pagerduty !== undefined ? ['pagerduty'] : []),
     ...webhooks.map(({ name }) => `webhook:${name}`),
   ];
 }
@@ -93,6 +104,33 @@ function channelProblems(file: ConfigFile, yaml: YamlFile): Finding[] {
     const path = ['rollback_policy', 'notifications', 'webhooks', index, 'name'];
     return [yaml.at(path, `found ${JSON.stringify(name)} a second time; allowed: a name of its own`)];
   });
+}
+
+/** A role for a product that does not exist lets nobody do anything, and nobody would notice before the night. */
+function slackUserProblems(file: ConfigFile, yaml: YamlFile): Finding[] {
+  const known = Object.keys(file.products ?? {});
+  const users = Object.entries(file.rollback_policy?.notifications?.slack_app?.users ?? {});
+  return users.flatMap(([id, { product }]) => {
+    if (product === undefined || known.includes(product)) return [];
+    const path = ['rollback_policy', 'notifications', 'slack_app', 'users', id, 'product'];
+    const message = `found ${JSON.stringify(product)}; allowed: a product of this file (${known.join(', ') || 'there is none'})`;
+    return [yaml.at(path, message)];
+  });
+}
+
+function slackWarnings(file: ConfigFile, yaml: YamlFile): Finding[] {
+  const app = file.rollback_policy?.notifications?.slack_app;
+  if (app === undefined) return [];
+  const path: Path = ['rollback_policy', 'notifications', 'slack_app'];
+  const deaf =
+    app.app_token === undefined && app.signing_secret === undefined
+      ? ['buttons and commands reach nobody: set app_token (Socket Mode) or signing_secret (HTTP)']
+      : [];
+  const powerless =
+    app.users === undefined && (app.default_role ?? 'viewer') === 'viewer'
+      ? ['nobody may act from Slack: every member is a viewer; name some in users, or set default_role']
+      : [];
+  return [...deaf, ...powerless].map((message) => yaml.at(path, message, 'key'));
 }
 
 /** A neighbour that nobody watches says nothing. */

@@ -7,7 +7,7 @@ const secretName =
 const secretPlaces = [
   /(^|\.)(token|secret|password|client_secret|slack_webhook|webhook|watchdog_url|routing_key|signing_secret)$/,
   /_(token|secret|password|key)$/,
-  /(^|\.)webhooks\[\d+\]\.url$/,
+  /(^|\.)(webhooks\[\d+\]|cdevents)\.url$/,
   /(^|\.)headers\.(authorization|cookie|x-[\w-]*(key|token)[\w-]*)$/i,
 ];
 

@@ -1,4 +1,62 @@
+import type { BreachSeries } from './breach-series.ts';
+import type { ServiceRelease } from './deployment.ts';
+import type { TriggerType } from './detection/verdict.ts';
+
 export type MessageSeverity = 'info' | 'warning' | 'critical';
+
+/**
+ * What happened, for channels that speak in events. `held_back`: a breach that may not be acted on. `escalated`: people are asked;
+ * `reminded`: again. `resolved`: a rollback is over without `rolled_back`. `cleared`: what alarmed in this thread has ended by itself; `sees_again`: the blindness has.
+ * `reported`: an issue was opened.
+ */
+export const messageEvents = [
+  'deployed',
+  'held_back',
+  'rollback_begun',
+  'rolled_back',
+  'escalated',
+  'reminded',
+  'acknowledged',
+  'resolved',
+  'blind',
+  'sees_again',
+  'cleared',
+  'reported',
+] as const;
+
+export type MessageEvent = (typeof messageEvents)[number];
+
+/** What a reader can do about it now: a button, where the channel has buttons. `veto` is for a rollback that waits before it acts. */
+export const messageActions = [
+  'acknowledge',
+  'rollback',
+  'pause',
+  'resume',
+  'retry',
+  'resume_traffic',
+  'resolve',
+  'veto',
+] as const;
+
+export type MessageAction = (typeof messageActions)[number];
+
+/** What a message is about, for channels that need more than its sentences. */
+export interface MessageSubject {
+  readonly deployment: string;
+  /** What was deployed, or is being rolled back. */
+  readonly services: readonly ServiceRelease[];
+  /** What is or was put there instead. */
+  readonly to?: readonly ServiceRelease[];
+  readonly incident?: string | null;
+  /** The breach: its signal is the picture. */
+  readonly breach?: {
+    readonly type: TriggerType;
+    readonly service: string | null;
+    readonly baseline: number | null;
+    readonly threshold: number | null;
+    readonly sinceMs: number;
+  } | null;
+}
 
 /** What people are told, whatever the channel. */
 export interface Message {
@@ -11,11 +69,20 @@ export interface Message {
   readonly title: string;
   /** The reason sentence, and what was done. */
   readonly text: string;
+  /** What is being done about it now. */
+  readonly doing?: string;
   /** Facts worth a table, in order. */
   readonly facts: readonly { readonly name: string; readonly value: string }[];
   /** Commands to run by hand, in the order a person would try them. */
   readonly commands: readonly { readonly label: string; readonly command: string }[];
   readonly links: readonly { readonly label: string; readonly url: string }[];
+  /** Messages of one story, a rollback's or a monitor's, belong together; absent: it stands alone. */
+  readonly thread?: string | null;
+  readonly event?: MessageEvent;
+  readonly actions?: readonly MessageAction[];
+  readonly about?: MessageSubject;
+  /** The breach as it was measured; the sender adds it. */
+  readonly series?: BreachSeries | null;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
 }

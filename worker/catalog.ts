@@ -5,6 +5,7 @@ import { createFolderIssues } from '../adapters/issues/folder-issues.ts';
 import { createGitHubIssues } from '../adapters/issues/github-issues.ts';
 import type { IssueTracker } from '../adapters/issues/issue-tracker.ts';
 import { createWebhookNotifier } from '../adapters/notify/webhook.ts';
+import type { ThreadRecords } from '../adapters/store/threads.ts';
 import { type AccessSettings, accessOf } from '../config/access.ts';
 import { ConfigError, configError } from '../config/findings.ts';
 import { type Config, parseConfig } from '../config/load.ts';
@@ -19,6 +20,7 @@ import { serviceAdapters } from './adapters/service.ts';
 import type { Written } from './adapters/written.ts';
 import { createChannels } from './channels.ts';
 import { redactedSetup } from './redacting.ts';
+import { type SlackAppSettings, slackAppSettings } from './slack-app-settings.ts';
 
 /** A version of the configuration as the store has it. */
 export interface ConfigVersion {
@@ -37,6 +39,8 @@ export interface CatalogOptions {
   readonly queues: { readonly control: string; readonly watch: string };
   /** Where metrics that are pushed to the API are kept. */
   readonly pushed?: PushedReading | undefined;
+  /** Where stories began in chats. */
+  readonly threads?: ThreadRecords | undefined;
   /** Takes messages to people where no channel is configured, and what is wrong with a version. */
   readonly stdout: Writable;
   /** Learns the secrets of each version, and keeps them out of what the products say and are told. */
@@ -51,6 +55,8 @@ const believedDownMs = 5_000;
 export interface ConfiguredCatalog extends Catalog {
   /** The dead-man switch, called while every watch works; `null`: none is configured. */
   watchdogUrl(): Promise<string | null>;
+  /** `null`: no Slack app is configured, or one of its variables is not set. */
+  slackApp(): Promise<SlackAppSettings | null>;
   /** Who may sign in, and which pipelines are known. */
   access(): Promise<AccessSettings>;
 }
@@ -119,6 +125,9 @@ export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
       return (await newest()).setups.map(
         ({ product, environment }): ProductKey => ({ product, environment }),
       );
+    },
+    async slackApp() {
+      return slackAppSettings((await newest()).config, options.env);
     },
     async watchdogUrl() {
       const { config } = await newest();

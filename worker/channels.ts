@@ -1,9 +1,14 @@
 import type { Writable } from 'node:stream';
+import { createCdEventsNotifier } from '../adapters/notify/cdevents.ts';
 import { createConsoleNotifier } from '../adapters/notify/console.ts';
 import { createEmailNotifier } from '../adapters/notify/email.ts';
 import type { Notifier } from '../adapters/notify/notifier.ts';
+import { createPagerDutyNotifier } from '../adapters/notify/pagerduty.ts';
+import { createSlackAppNotifier } from '../adapters/notify/slack-app.ts';
 import { createSlackWebhookNotifier } from '../adapters/notify/slack-webhook.ts';
 import { createWebhookNotifier } from '../adapters/notify/webhook.ts';
+import { createSlackApi } from '../adapters/slack/api.ts';
+import type { ThreadRecords } from '../adapters/store/threads.ts';
 import type { Config } from '../config/load.ts';
 import type { Env } from '../config/references.ts';
 import type { ProductSettings } from '../config/schema/product.ts';
@@ -11,6 +16,8 @@ import type { ProductSettings } from '../config/schema/product.ts';
 export interface ChannelSurroundings {
   readonly env: Env;
   readonly stdout: Writable;
+  /** Where stories began in chats; absent: each message stands alone. */
+  readonly threads?: ThreadRecords | undefined;
 }
 
 interface Channel {
@@ -26,11 +33,15 @@ interface Channel {
 export function createChannels(
   config: Config,
   product: ProductSettings,
-  { env, stdout }: ChannelSurroundings,
+  surroundings: ChannelSurroundings,
 ): (whom: string) => readonly Notifier[] {
+  const { env, stdout } = surroundings;
   const {
     ceo_alert = true,
     slack_webhook,
+    slack_app,
+    pagerduty,
+    cdevents,
     email,
     webhooks = [],
   } = config.data.rollback_policy?.notifications ?? {};
@@ -43,7 +54,19 @@ export function createChannels(
   const own = [
     ...slackChannel('owner-slack', product.owner?.slack_webhook),
     ...emailChannel('owner-email', product.owner?.email),
+    ...pagerDutyChannel('owner-pagerduty', product.owner?.pagerduty, config, env),
   ];
+  const ours = [
+    ...slackAppChannel(slack_app, config, surroundings),
+    ...pagerDutyChannel('pagerduty', pagerduty, config, env),
+  ];
+  const machines = channel(
+    'cdevents',
+    cdevents?.url,
+    (url) => createCdEventsNotifier({ url, secret: textOrNull(cdevents?.secret, config, env) }),
+    config,
+    env,
+  );
   const hooks = webhooks.flatMap(({ name, url, secret }) =>
     channel(`webhook:${name}`, url, (resolved) => webhook(resolved, secret, config, env), config, env),
   );
@@ -54,14 +77,19 @@ export function createChannels(
     notifier: createConsoleNotifier({ stream: stdout }),
   };
 
-  const owner = [...ceo, ...own];
+  const owner = [...ceo, ...own, ...ours];
+  const followers = owner.filter(({ name }) => /^(slack_app|(owner-)?pagerduty)$/.test(name));
   const everyone = [...owner, ...hooks];
   return (whom) => {
+    // Whoever has none of these misses nothing that they were told the beginning of.
+    if (whom === 'followers') return [...distinct(followers), ...machines].map(({ notifier }) => notifier);
     const named = [...everyone, terminal].filter(({ name }) => name === whom);
     // A name that is gone since the escalation began must not leave it unheard.
     const meant = whom === 'owner' && owner.length > 0 ? owner : named.length > 0 ? named : everyone;
     const reachable = meant.some(({ broken }) => broken === null);
-    return distinct(reachable ? meant : [...meant, terminal]).map(({ notifier }) => notifier);
+    // Machines hear everything, and count for nobody.
+    const told = [...distinct(reachable ? meant : [...meant, terminal]), ...machines];
+    return told.map(({ notifier }) => notifier);
   };
 }
 
@@ -91,6 +119,44 @@ function channel(
   }
 }
 
+function slackAppChannel(
+  settings: NonNullable<NotificationSettings>['slack_app'],
+  config: Config,
+  { env, threads = noThreads }: ChannelSurroundings,
+): Channel[] {
+  if (settings === undefined) return [];
+  const create = (channelId: string) => {
+    const botToken = config.text(settings.bot_token, env);
+    const apiUrl = settings.api_url === undefined ? undefined : config.text(settings.api_url, env);
+    return createSlackAppNotifier({ api: createSlackApi({ botToken, apiUrl }), channel: channelId, threads });
+  };
+  return channel('slack_app', settings.channel, create, config, env);
+}
+
+type NotificationSettings = NonNullable<Config['data']['rollback_policy']>['notifications'];
+
+const noThreads: ThreadRecords = {
+  read: async () => null,
+  open: async (_thread, _channel, place) => place,
+};
+
+function pagerDutyChannel(
+  name: string,
+  settings: { readonly routing_key: string; readonly url?: string | undefined } | undefined,
+  config: Config,
+  env: Env,
+): Channel[] {
+  const create = (routingKey: string) => {
+    const url = settings?.url === undefined ? undefined : config.text(settings.url, env);
+    return createPagerDutyNotifier({ routingKey, url });
+  };
+  return channel(name, settings?.routing_key, create, config, env);
+}
+
+function textOrNull(written: string | undefined, config: Config, env: Env): string | null {
+  return written === undefined ? null : config.text(written, env);
+}
+
 function emailNotifier(to: string, env: Env): Notifier {
   const addresses = to.split(',').map((address) => address.trim());
   if (!addresses.every((address) => /^[^\s@]+@[^\s@]+$/.test(address)))
@@ -100,7 +166,7 @@ function emailNotifier(to: string, env: Env): Notifier {
 }
 
 function webhook(url: string, secret: string | undefined, config: Config, env: Env): Notifier {
-  return createWebhookNotifier({ url, secret: secret === undefined ? null : config.text(secret, env) });
+  return createWebhookNotifier({ url, secret: textOrNull(secret, config, env) });
 }
 
 function distinct(channels: readonly Channel[]): Channel[] {

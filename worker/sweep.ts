@@ -165,6 +165,8 @@ export function createSweep(options: SweepOptions) {
     const setup = await catalog.setup(key).catch(() => null);
     const message: Message = {
       key: messageKey,
+      // What is said again each hour is one story.
+      thread: messageKey.replace(/\/\d+$/, ''),
       severity: whom === 'everyone' ? 'critical' : 'info',
       product: key.product,
       environment: key.environment,

@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import { shortDuration } from '../domain/detection/verdict.ts';
-import type { DeploymentKey } from '../domain/identity.ts';
+import { type DeploymentKey, monitorWorkflowId } from '../domain/identity.ts';
 import type { MonitoringPolicy } from '../domain/policy.ts';
 import { questions } from './activities.ts';
 import type { Teller } from './teller.ts';
@@ -22,6 +22,9 @@ export function createBlindLadder(
   carried: Readonly<Record<string, number>>,
 ) {
   const standing = new Map<string, Blindness>();
+  /** What people were told of, and hear the end of; also what an earlier run may have told. */
+  const told = new Set<string>(Object.keys(carried));
+  const threadOf = (name: string) => `${monitorWorkflowId(key)}/${name}`;
   for (const [name, sinceMs] of Object.entries(carried)) standing.set(name, { reason: name, sinceMs });
   let settings: BlindLimits = { blindAlertMs: 180_000, blindEscalateMs: 900_000, checkIntervalMs: 60_000 };
 
@@ -40,8 +43,27 @@ export function createBlindLadder(
         if (await condition(over, settings.checkIntervalMs)) return;
       if (over()) return;
       const text = `Blind for ${shortDuration(wholeChecks(Date.now() - blindness.sinceMs))}: ${blindness.reason}. Nothing is rolled back for want of data.`;
-      teller.tell(whom, { severity, title: 'Monitoring is blind', text });
+      told.add(name);
+      teller.tell(whom, {
+        severity,
+        event: 'blind',
+        thread: threadOf(name),
+        title: 'Monitoring is blind',
+        text,
+      });
     }
+  }
+
+  function ended(name: string): void {
+    standing.delete(name);
+    if (!told.delete(name)) return;
+    teller.follow({
+      severity: 'info',
+      event: 'sees_again',
+      thread: threadOf(name),
+      title: 'Monitoring is blind no more',
+      text: `${name} has ended.`,
+    });
   }
 
   /** People count in checks, not in the moment that this wakes. */
@@ -65,8 +87,10 @@ export function createBlindLadder(
       standing.set(name, blindness);
       void climb(name, blindness).catch(() => undefined);
     },
-    ended(name: string): void {
-      standing.delete(name);
+    ended,
+    /** The watch is over: nobody waits for sight any more. */
+    close(): void {
+      for (const name of [...standing.keys()]) ended(name);
     },
     since(): Record<string, number> {
       return Object.fromEntries([...standing].map(([name, blindness]) => [name, blindness.sinceMs]));

@@ -74,6 +74,7 @@ function tellEnding(end: Ending, { teller, input, progress }: RollbackContext): 
   };
   teller.tell(end.kind === 'left' ? 'everyone' : 'owner', {
     severity: 'warning',
+    event: 'resolved',
     title: alertTitle(input.key, titles[end.kind]),
     text: `${end.reason}. ${progress.round === 0 ? 'Nothing was done.' : ''}`.trim(),
   });

@@ -1,9 +1,10 @@
 import { allHandlersFinished, condition, workflowInfo } from '@temporalio/workflow';
 import { acknowledge, type EscalationState, nextNotice, noticeSent } from '../domain/escalation.ts';
 import { type DeploymentKey, rollbackWorkflowId } from '../domain/identity.ts';
+import type { MessageAction } from '../domain/message.ts';
 import { clockTime } from '../domain/timeline.ts';
 import type { RollbackCommandName, Trouble } from './messages.ts';
-import type { RollbackContext } from './rollback-context.ts';
+import { alertTitle, type RollbackContext, trafficSentence } from './rollback-context.ts';
 import type { GivenCommand } from './rollback-inbox.ts';
 import { describe } from './steer-traffic.ts';
 
@@ -35,7 +36,15 @@ export async function escalate(
     if (command?.name === 'acknowledge') {
       state = acknowledge(state, command.by ?? 'a person', Date.now(), policy);
       const until = state.silentUntilMs === null ? '' : ` until ${clockTime(state.silentUntilMs)}`;
-      journal.note('person', `Escalation acknowledged by ${command.by ?? 'a person'}, silent${until}`);
+      const text = `Escalation acknowledged by ${command.by ?? 'a person'}, silent${until}`;
+      journal.note('person', text);
+      teller.follow({
+        severity: 'info',
+        event: 'acknowledged',
+        actions: stillPossible,
+        title: alertTitle(input.key, `Acknowledged by ${command.by ?? 'a person'}`),
+        text,
+      });
       continue;
     }
     if (command !== null) return { answer: command, ladder: state };
@@ -50,12 +59,27 @@ export async function escalate(
     if (await condition(asked, Math.max(0, next.atMs - Date.now()))) continue;
     teller.tell(next.notify, {
       severity: 'critical',
+      event: state.sent === 0 ? 'escalated' : 'reminded',
+      actions: ['acknowledge', ...stillPossible],
       title: trouble.title,
       text: `${trouble.reason}\n${await describe(context)}`,
+      doing: doingOf(trouble, context),
       commands: commandsByHand(input.key),
     });
     state = noticeSent(state, Date.now());
   }
+}
+
+const stillPossible: readonly MessageAction[] = ['retry', 'resume_traffic', 'resolve'];
+
+function doingOf({ goesOn }: Trouble, { progress }: RollbackContext): string {
+  const beside = {
+    choose: 'The target is asked on; the rollback goes on by itself as soon as it answers',
+    resume: 'Resuming traffic is tried every 30 s',
+  };
+  return goesOn === null
+    ? `Nothing moves without you; ${trafficSentence(progress)}.`
+    : `${beside[goesOn.kind]}; ${trafficSentence(progress)}.`;
 }
 
 function historyIsLong(): boolean {

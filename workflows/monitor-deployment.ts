@@ -13,7 +13,7 @@ import {
 import type { MonitoredDeployment, MonitorSettings } from '../activities/monitor.ts';
 import type { WatchResult } from '../activities/watch.ts';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
-import { productName, rollbackWorkflowId, standbyWorkflowId } from '../domain/identity.ts';
+import { monitorWorkflowId, productName, rollbackWorkflowId, standbyWorkflowId } from '../domain/identity.ts';
 import { controlQueue } from '../domain/queues.ts';
 import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
 import { clockTime } from '../domain/timeline.ts';
@@ -59,7 +59,10 @@ function createMonitor(input: MonitorInput) {
   };
   const presence = createPresence(input.searchAttributes);
   const journal = createJournal(input.key, workflowInfo().runId, presence, null);
-  const teller = createTeller(input.key, workflowInfo().runId, journal);
+  const teller = createTeller(input.key, workflowInfo().runId, journal, {
+    thread: monitorWorkflowId(input.key),
+    about: { services: input.services },
+  });
   const inbox = receiveMonitorMessages(input, presence, journal);
   const blind = createBlindLadder(input.key, teller, input.carry?.blindSince ?? {});
   const tellEdge = createEdgeTeller(input, { journal, teller, blind });
@@ -79,6 +82,13 @@ function createMonitor(input: MonitorInput) {
       const verb = { reported: 'Deploy', observed: 'Found', rollback: 'Restored' }[input.origin];
       const text = `${verb} ${releaseNames(input.services)} ${input.origin === 'reported' ? 'to' : 'in'} ${input.key.environment}`;
       journal.note('deployed', text, input.deployedAtMs);
+      if (input.origin === 'reported')
+        teller.follow({
+          severity: 'info',
+          event: 'deployed',
+          title: `${releaseNames(input.services)} was deployed to ${input.key.environment}`,
+          text: `It is watched for 24 hours.`,
+        });
     }
     settings = await records.beginMonitor(deployment);
     plan = settings.plan;
@@ -98,6 +108,7 @@ function createMonitor(input: MonitorInput) {
     journal.note('alert', text);
     teller.tell('owner', {
       severity: 'warning',
+      actions: ['rollback', 'pause'],
       title: `Deployed with a warning: ${productName(input.key)}`,
       text,
     });
@@ -224,7 +235,13 @@ function createMonitor(input: MonitorInput) {
     }
     if (ended.outcome !== 'refused') return finish(ended.outcome, ended.reason);
     journal.note('decision', `Rollback refused: ${ended.reason}`);
-    teller.tell('owner', { severity: 'critical', title: 'Rollback refused', text: ended.reason });
+    teller.tell('owner', {
+      severity: 'critical',
+      event: 'held_back',
+      actions: ['rollback', 'pause'],
+      title: 'Rollback refused',
+      text: ended.reason,
+    });
     // Whoever holds the product may take a while; a breach that still stands then is told again.
     await condition(() => inbox.urgent(), settings.checkIntervalMs * 5);
     for (const key of Object.keys(reported)) if (key.startsWith('breach:')) delete reported[key];
@@ -288,6 +305,8 @@ function createMonitor(input: MonitorInput) {
     const reason = 'the rollback ended without a word: look at what is live and at traffic';
     teller.tell('everyone', {
       severity: 'critical',
+      event: 'held_back',
+      actions: ['rollback'],
       title: `Rollback lost: ${productName(input.key)}`,
       text: reason,
     });
@@ -340,6 +359,7 @@ function createMonitor(input: MonitorInput) {
     presence.enter('ended');
     presence.label({ outcome });
     journal.note('outcome', `${releaseNames(input.services)}: ${outcome} (${reason})`);
+    sayItIsOver(outcome, reason);
     // A cancelled monitor must not speak for the rollback that goes on without it.
     const recorded = rollingBack ? outcome : await records.endMonitor(input.key, outcome, reason);
     if (recorded === 'healthy' || recorded === 'unobserved') await startStandby();
@@ -347,6 +367,18 @@ function createMonitor(input: MonitorInput) {
     await journal.flushed(60_000);
     await condition(allHandlersFinished);
     return { outcome: recorded, reason };
+  }
+
+  /** What alarmed somebody must not stand open on their pager for ever. */
+  function sayItIsOver(outcome: Outcome, reason: string): void {
+    blind.close();
+    if (!teller.alarmed() && input.carry === undefined) return;
+    teller.follow({
+      severity: 'info',
+      event: 'cleared',
+      title: `The watch has ended ${outcome}: ${productName(input.key)}`,
+      text: `${releaseNames(input.services)}: ${reason}`,
+    });
   }
 
   /** It outlives its monitor; where it runs already, all is well. */

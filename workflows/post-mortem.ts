@@ -29,7 +29,10 @@ export async function postMortem(input: PostMortemInput): Promise<PostMortemResu
   const { incident, searchAttributes } = input;
   const presence = createPresence(searchAttributes);
   const journal = createJournal(incident, workflowInfo().runId, presence, incident.id);
-  const teller = createTeller(incident, workflowInfo().runId, journal);
+  const teller = createTeller(incident, workflowInfo().runId, journal, {
+    thread: incident.id,
+    about: { services: incident.from, to: incident.to, incident: incident.id },
+  });
   let review: Incident['review'] = null;
 
   function take(command: ReviewCommand): Answer {
@@ -69,6 +72,7 @@ export async function postMortem(input: PostMortemInput): Promise<PostMortemResu
         title: `Post-mortem of ${incident.deployment}`,
         text: `${written.summary}\nReport: ${written.file}${opened.note ? `\n${opened.note}` : ''}`,
         links,
+        ...(links.length === 0 ? {} : { event: 'reported' as const }),
         commands: [{ label: 'Review', command: `orchestrator review ${incident.id} "what was learned"` }],
       });
       return opened.reference;

@@ -1,4 +1,4 @@
-import { releaseNames } from '../domain/deployment.ts';
+import { releaseNames, type ServiceRelease } from '../domain/deployment.ts';
 import type { TargetChoice } from '../domain/rollback.ts';
 import { choosing } from './activities.ts';
 import { rollBackTo } from './rollback-attempts.ts';
@@ -48,12 +48,15 @@ export async function actOn(context: RollbackContext, choice: TargetChoice): Pro
   inbox.moves = choice.moves;
   const to = choice.moves.map(({ service, to: release }) => ({ service, release }));
   draft.save({ to });
-  announce(context, releaseNames(to));
+  announce(context, to);
   return rollBackTo(context, choice.moves);
 }
 
 /** In parallel: no step waits for it. Only now, for what somebody changed by hand is no alarm. */
-function announce({ input, journal, teller, progress }: RollbackContext, target: string): void {
+function announce(
+  { input, journal, teller, progress }: RollbackContext,
+  to: readonly ServiceRelease[],
+): void {
   if (progress.round > 0) return;
   const { request } = input;
   const title =
@@ -61,8 +64,11 @@ function announce({ input, journal, teller, progress }: RollbackContext, target:
   journal.note('alert', `Owner alerted: "${title}"\n${request.reason}`);
   teller.tell('owner', {
     severity: 'critical',
+    event: 'rollback_begun',
+    about: { to },
     title,
-    text: `${request.reason}\nAction: rolling back ${releaseNames(input.services)} to ${target}.`,
+    text: request.reason,
+    doing: `Rolling back ${releaseNames(input.services)} to ${releaseNames(to)}.`,
     facts: request.triggers.map((trigger) => ({ name: trigger.type, value: trigger.reason })),
   });
 }

@@ -16,7 +16,7 @@ import { receiveRollbackMessages } from './rollback-inbox.ts';
 import { oneRound } from './rollback-round.ts';
 import { startPostMortem } from './start-post-mortem.ts';
 import { letTakeOver } from './take-over.ts';
-import { createTeller } from './teller.ts';
+import { createTeller, type Story } from './teller.ts';
 
 /** Puts the last known good release back, proves that this helped, and asks a person when it did not. */
 export async function rollback(input: RollbackInput): Promise<RollbackResult> {
@@ -36,10 +36,29 @@ function toolsOf(input: RollbackInput): Tools {
     input,
     presence,
     journal,
-    teller: createTeller(key, runId, journal),
+    teller: createTeller(key, runId, journal, storyOf(input, id)),
     inbox: receiveRollbackMessages(presence, journal, input),
     draft: createIncidentDraft(input, id),
     progress: { ...noProgress, ...carry?.progress },
+  };
+}
+
+function storyOf({ services, request }: RollbackInput, incident: string): Story {
+  const [trigger] = request.triggers;
+  const breach = trigger === undefined || trigger.type === 'manual' ? null : trigger;
+  return {
+    thread: incident,
+    about: {
+      services,
+      incident,
+      breach: breach && {
+        type: breach.type,
+        service: breach.service,
+        baseline: breach.baseline,
+        threshold: breach.threshold,
+        sinceMs: breach.sinceMs,
+      },
+    },
   };
 }
 

@@ -32,7 +32,10 @@ export async function standby(input: StandbyInput): Promise<string> {
   const { key, services } = input;
   const presence = createPresence(input.searchAttributes);
   const journal = createJournal(key, workflowInfo().runId, presence, null);
-  const teller = createTeller(key, workflowInfo().runId, journal);
+  const teller = createTeller(key, workflowInfo().runId, journal, {
+    thread: workflowInfo().workflowId,
+    about: { services },
+  });
   const reported: Record<string, { couldAct: boolean }> = { ...input.reported };
   setHandler(statusQuery, () => ({ phase: presence.phase, details: presence.details, outcome: null }));
   presence.enter('standby');
@@ -88,6 +91,8 @@ export async function standby(input: StandbyInput): Promise<string> {
       severity: 'warning',
       title: `Sick after its watch: ${productName(key)}`,
       text,
+      event: 'held_back',
+      actions: ['rollback'],
       commands: [{ label: 'Roll back', command: `orchestrator rollback ${key.product} "why"` }],
     });
   }

@@ -1,7 +1,9 @@
 import type { WatchResult } from '../activities/watch.ts';
 import type { Edge, StandingCondition } from '../domain/conditions.ts';
 import { releaseNames } from '../domain/deployment.ts';
+import { triggerTypes } from '../domain/detection/verdict.ts';
 import { productName } from '../domain/identity.ts';
+import type { MessageSubject } from '../domain/message.ts';
 import type { BlindLadder } from './blind-ladder.ts';
 import type { Journal } from './journal.ts';
 import type { MonitorInput } from './messages.ts';
@@ -30,10 +32,18 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
     if (change === 'ended') {
       const text = found.kind === 'not_ready' ? 'The way back is ready again' : `${found.key} has ended`;
       journal.note('detected', text, result.atMs);
+      if (found.kind === 'breach' || found.kind === 'external') isOver(found);
       return;
     }
     began(found, result);
   };
+
+  /** A pager that was called for it is told; it may have been a breach that was acted on, which is another story. */
+  function isOver({ key, reason }: StandingCondition): void {
+    if (!teller.alarmed() && input.carry === undefined) return;
+    const text = `${key} has ended. It was: ${reason}`;
+    teller.follow({ severity: 'info', event: 'cleared', title: named('Breach has ended'), text });
+  }
 
   function began(found: StandingCondition, result: Edges): void {
     switch (found.kind) {
@@ -49,13 +59,17 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
     journal.note(kind, `Monitoring detects ${found.kind}: ${found.reason}`, result.atMs);
     switch (found.kind) {
       case 'breach':
-        if (result.obstacle !== null) breachNotActedOn(found.reason, result.obstacle, result.atMs);
+        if (result.obstacle !== null) breachNotActedOn(found, result.obstacle, result);
         break;
       case 'external':
         teller.tell('owner', {
           severity: 'critical',
+          event: 'held_back',
+          actions: ['rollback', 'pause'],
+          about: { breach: breachOf(found, result) },
           title: named('Sick, but not by the release, it seems'),
-          text: `${releases}: ${found.reason}. It is judged on, and rolled back when it stays sick afterwards.`,
+          text: `${releases}: ${found.reason}.`,
+          doing: 'It is judged on, and rolled back when it stays sick afterwards.',
           commands: [
             {
               label: 'Roll back all the same',
@@ -67,19 +81,41 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
       case 'dry_run': {
         const text = `Would have rolled back ${releases}: ${found.reason}. Not done: this trigger is on dry_run.`;
         journal.note('decision', text, result.atMs);
-        teller.tell('owner', { severity: 'warning', title: 'Breach of a trigger on dry_run', text });
+        teller.tell('owner', {
+          severity: 'warning',
+          actions: ['rollback'],
+          about: { breach: breachOf(found, result) },
+          title: 'Breach of a trigger on dry_run',
+          text,
+        });
         break;
       }
       case 'suspect':
       case 'gap':
-        teller.tell('owner', { severity: 'warning', title: named(found.kind), text: found.reason });
+        teller.tell('owner', {
+          severity: 'warning',
+          actions: ['rollback', 'pause'],
+          title: named(found.kind),
+          text: found.reason,
+        });
     }
   }
 
-  function breachNotActedOn(reason: string, obstacle: string, atMs: number): void {
-    const text = `Would have rolled back ${releases}: ${reason}. Not done: ${obstacle}.`;
-    journal.note('decision', text, atMs);
-    teller.tell('owner', { severity: 'critical', title: 'Breach, but no automatic rollback', text });
+  function breachNotActedOn(found: StandingCondition, obstacle: string, result: Edges): void {
+    const text = `Would have rolled back ${releases}: ${found.reason}. Not done: ${obstacle}.`;
+    journal.note('decision', text, result.atMs);
+    teller.tell('owner', {
+      severity: 'critical',
+      event: 'held_back',
+      actions: ['rollback', 'pause', 'resume'],
+      about: { breach: breachOf(found, result) },
+      title: 'Breach, but no automatic rollback',
+      text,
+      commands: [
+        { label: 'Roll back all the same', command: `orchestrator rollback ${product} "why"${elsewhere}` },
+        { label: 'Let it act by itself again', command: `orchestrator resume ${product}${elsewhere}` },
+      ],
+    });
   }
 
   /** Before it matters. */
@@ -94,4 +130,17 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
       commands: [{ label: 'Look again', command: `orchestrator gate ${product}${elsewhere}` }],
     });
   }
+}
+
+/** The trigger of a condition, where the check told it. */
+function breachOf(found: StandingCondition, { triggers }: Edges): MessageSubject['breach'] {
+  const type = found.key.split(':').at(-1);
+  const trigger = triggers.find((entry) => entry.type === type && entry.service === found.service);
+  if (trigger !== undefined) {
+    const { service, baseline, threshold, sinceMs } = trigger;
+    return { type: trigger.type, service, baseline, threshold, sinceMs };
+  }
+  const known = triggerTypes.find((one) => one === type);
+  if (known === undefined) return null;
+  return { type: known, service: found.service, baseline: null, threshold: null, sinceMs: found.sinceMs };
 }

@@ -50,8 +50,11 @@ export async function welcomeBack(context: RollbackContext, checks: string): Pro
   journal.note('alert', 'Owner notified: "Rollback successful"');
   teller.tell('owner', {
     severity: 'info',
+    event: 'rolled_back',
+    about: { to: restoredServices(progress) },
     title: 'Rollback successful',
-    text: `${releaseNames(restoredServices(progress))} serves again. ${checks}. Verifying under traffic for at most ${verifyMinutes} min.`,
+    text: `${releaseNames(restoredServices(progress))} serves again. ${checks}.`,
+    doing: `Verifying under traffic for at most ${verifyMinutes} min.`,
   });
   return verify(context);
 }

@@ -8,7 +8,7 @@ export interface JsonQuestion {
   readonly url: string | URL;
   /** As sent, secrets included; none of them is ever part of an answer's words. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   /** For everything, from connecting to the last byte: a body that drips cannot hold a check. */
   readonly timeoutMs: number;
   /** Of the body as sent and, separately, decompressed. */

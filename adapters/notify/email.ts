@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createTransport } from 'nodemailer';
+import { breachChart } from '../../domain/breach-chart.ts';
 import type { Message } from '../../domain/message.ts';
+import { sparkline } from '../../domain/sparkline.ts';
 import { orAborted } from '../or-aborted.ts';
+import { renderPng } from '../picture/render-png.ts';
 import { DeliveryError } from './delivery-error.ts';
-import { messageText, oneLine, productLine, readableLength, withoutControls } from './message-text.ts';
+import { emailText } from './email-text.ts';
+import { oneLine, productLine, readableLength, withoutControls } from './message-text.ts';
 import type { Notifier } from './notifier.ts';
 
 export interface EmailOptions {
@@ -34,7 +38,8 @@ export function createEmailNotifier(options: EmailOptions): Notifier {
       try {
         signal.throwIfAborted();
         // nodemailer knows no total deadline: a server that drips would hold it for ever.
-        const sending = transport.sendMail(emailOf(readableLength(message), options));
+        const picture = await pictureOf(message);
+        const sending = transport.sendMail(emailOf(readableLength(message), picture, options));
         const info = await orAborted(sending, AbortSignal.any([deadline, signal]));
         if (info.rejected.length > 0) throw partlyRejected(info);
       } catch (error) {
@@ -74,15 +79,24 @@ function smtpServer(smtpUrl: string): SmtpServer {
   };
 }
 
-function emailOf(message: Message, { from, to }: EmailOptions) {
+/** What a mail program shows in the place of `cid:breach`. */
+async function pictureOf({ title, series }: Message): Promise<Buffer | null> {
+  return series == null ? null : renderPng(breachChart(oneLine(title), series));
+}
+
+function emailOf(message: Message, picture: Buffer | null, { from, to }: EmailOptions) {
   const id = createHash('sha256').update(message.key).digest('hex').slice(0, 40);
   const domain = /@([a-z0-9.-]+)/i.exec(from)?.[1] ?? 'localhost';
   return {
     from: oneLine(from),
     to: to.map(oneLine),
     subject: oneLine(`${message.title} (${message.product}, ${message.environment})`).slice(0, 250),
-    text: messageText(message),
-    html: messageHtml(message),
+    text: emailText(message),
+    html: messageHtml(message, picture !== null),
+    attachments:
+      picture === null
+        ? []
+        : [{ filename: 'breach.png', content: picture, cid: 'breach', contentType: 'image/png' }],
     messageId: `<${id}@${domain}>`,
     date: new Date(message.atMs),
     priority: message.severity === 'critical' ? ('high' as const) : ('normal' as const),
@@ -91,7 +105,7 @@ function emailOf(message: Message, { from, to }: EmailOptions) {
 }
 
 /** A message as plain HTML, every untrusted part escaped. */
-function messageHtml(message: Message): string {
+function messageHtml(message: Message, hasPicture: boolean): string {
   const facts = message.facts.map(
     ({ name, value }) => `<tr><th align="left">${html(name)}</th><td>${html(value)}</td></tr>`,
   );
@@ -104,10 +118,18 @@ function messageHtml(message: Message): string {
   return [
     `<h2>${html(message.title)}</h2><p>${html(productLine(message))}</p>`,
     `<p>${html(message.text).replaceAll('\n', '<br>')}</p>`,
+    message.doing === undefined ? '' : `<p><b>${html(message.doing)}</b></p>`,
+    pictureHtml(message, hasPicture),
     facts.length === 0 ? '' : `<table>${facts.join('')}</table>`,
     ...commands,
     ...links,
   ].join('\n');
+}
+
+function pictureHtml({ series }: Message, hasPicture: boolean): string {
+  if (series == null) return '';
+  const words = html(sparkline(series));
+  return hasPicture ? `<p><img src="cid:breach" width="720" alt="${words}"></p>` : `<p>${words}</p>`;
 }
 
 const entities: Readonly<Record<string, string>> = {

@@ -1,4 +1,5 @@
 import type { Message } from '../../domain/message.ts';
+import { sparkline } from '../../domain/sparkline.ts';
 
 /** A message as plain text, for terminals and e-mail; the first line is the title. */
 export function messageText(whole: Message): string {
@@ -6,6 +7,8 @@ export function messageText(whole: Message): string {
   const parts = [
     [message.title, productLine(message)],
     message.text === '' ? [] : [message.text],
+    message.doing === undefined ? [] : [message.doing],
+    message.series == null ? [] : [sparkline(message.series)],
     factLines(message),
     commandLines(message),
     message.links.map((link) => `${link.label}: ${link.url}`),

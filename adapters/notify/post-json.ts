@@ -11,6 +11,8 @@ export interface Post {
   /** For everything, from connecting to the last byte of the answer. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** What else than the URL an answer must not quote. */
+  readonly secrets?: readonly string[];
 }
 
 /** Posts JSON to a secret URL; any answer but 2xx throws a DeliveryError without that URL. No redirect is followed. */
@@ -57,7 +59,7 @@ function refusal(post: Post, response: Dispatcher.ResponseData, answer: string):
   const { statusCode } = response;
   const retryAfterMs = parseRetryAfter(response.headers['retry-after']);
   const wait = retryAfterMs === null ? '' : `, retry after ${Math.ceil(retryAfterMs / 1_000)} s`;
-  const said = answer === '' ? '' : `: ${withoutSecret(answer, post.url)}`;
+  const said = answer === '' ? '' : `: ${withoutSecret(answer, post)}`;
   const permanent = statusCode >= 300 && statusCode < 500 && statusCode !== 408 && statusCode !== 429;
   return new DeliveryError(`${post.channel} answered ${statusCode}${wait}${said}`, {
     retryAfterMs,
@@ -66,8 +68,9 @@ function refusal(post: Post, response: Dispatcher.ResponseData, answer: string):
 }
 
 /** A server may quote the path it was asked for, and the path is the secret. */
-function withoutSecret(answer: string, url: URL): string {
-  const secrets = [url.href, url.pathname + url.search, url.pathname, url.search, url.username, url.password];
+function withoutSecret(answer: string, { url, secrets: others = [] }: Post): string {
+  const parts = [url.href, url.pathname + url.search, url.pathname, url.search, url.username, url.password];
+  const secrets = [...others, ...parts];
   return secrets
     .filter((secret) => secret.length > 3)
     .reduce((text, secret) => text.replaceAll(secret, '…'), answer);

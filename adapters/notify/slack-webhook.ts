@@ -1,5 +1,5 @@
-import type { Message, MessageSeverity } from '../../domain/message.ts';
-import { oneLine, productLine, withoutControls } from './message-text.ts';
+import type { Message } from '../../domain/message.ts';
+import { messageBlocks, notificationText } from '../slack/blocks.ts';
 import type { Notifier } from './notifier.ts';
 import { postJson, secretUrl } from './post-json.ts';
 
@@ -22,111 +22,7 @@ export function createSlackWebhookNotifier(options: SlackWebhookOptions): Notifi
   };
 }
 
-/** Slack refuses the whole message (`invalid_blocks`) when one part is larger than this. */
-const limits = { header: 150, section: 3_000, field: 2_000, button: 75, url: 3_000, context: 2_000 };
-
-/** Parts beyond these counts are left out, with a word: 37 blocks at most, of the 50 that Slack takes. */
-const most = { sections: 5, facts: 50, commands: 20, links: 5 };
-
-/** One message in Slack's terms. `text` is what phones show in the notification. */
+/** One message in Slack's terms: nobody listens to buttons here, so the commands stand in it. */
 export function slackPayload(message: Message): { text: string; unfurl_links: false; blocks: unknown[] } {
-  return {
-    text: escaped(`${icons[message.severity]} ${message.title}`, limits.section),
-    unfurl_links: false,
-    blocks: [
-      {
-        type: 'header',
-        text: { type: 'plain_text', text: cut(`${icons[message.severity]} ${message.title}`) },
-      },
-      ...textBlocks(message),
-      ...factBlocks(message),
-      ...commandBlocks(message),
-      ...linkBlocks(message),
-      { type: 'context', elements: [mrkdwn(escaped(productLine(message), limits.context))] },
-    ],
-  };
-}
-
-const icons: Readonly<Record<MessageSeverity, string>> = {
-  info: '\u{2705}',
-  warning: '\u{26a0}\u{fe0f}',
-  critical: '\u{1f6a8}',
-};
-
-function textBlocks(message: Message): unknown[] {
-  const pieces = escapedPieces(clean(message.text), limits.section);
-  const shown = pieces.slice(0, most.sections);
-  if (pieces.length > shown.length) shown.push('… the rest is in the incident report');
-  return shown
-    .filter((piece) => piece.trim() !== '')
-    .map((piece) => ({ type: 'section', text: mrkdwn(piece) }));
-}
-
-function factBlocks(message: Message): unknown[] {
-  const fields = message.facts.slice(0, most.facts).map(({ name, value }) => {
-    const title = escaped(clean(name), 200) || '–';
-    return mrkdwn(`*${title}*\n${escaped(clean(value), limits.field - 250) || '–'}`);
-  });
-  return chunks(fields, 10).map((ten) => ({ type: 'section', fields: ten }));
-}
-
-function commandBlocks(message: Message): unknown[] {
-  return message.commands.slice(0, most.commands).map(({ label, command }) => {
-    const code = escaped(clean(command), limits.section - 250);
-    return { type: 'section', text: mrkdwn(`${escaped(clean(label), 200)}\n\`\`\`${code || ' '}\`\`\``) };
-  });
-}
-
-function linkBlocks(message: Message): unknown[] {
-  const links = message.links.filter(({ url }) => /^https?:/.test(url) && url.length <= limits.url);
-  const elements = links.slice(0, most.links).map(({ label, url }) => ({
-    type: 'button',
-    text: { type: 'plain_text', text: cut(label || url, limits.button) },
-    url,
-  }));
-  return elements.length === 0 ? [] : [{ type: 'actions', elements }];
-}
-
-/** `verbatim` keeps Slack from turning names and addresses within untrusted text into mentions and links. */
-function mrkdwn(text: string): { type: 'mrkdwn'; text: string; verbatim: true } {
-  return { type: 'mrkdwn', text, verbatim: true };
-}
-
-/** Three backticks would begin or end a code block; with zero-width spaces between them they look the same. */
-function clean(text: string): string {
-  return withoutControls(text).replaceAll('```', '`\u200b`\u200b`');
-}
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-
-/** Escapes what Slack reads as a mention or a link (`<!channel>`, `<@U1>`), cut to `limit` after escaping. */
-function escaped(text: string, limit: number): string {
-  const [first = '', ...rest] = escapedPieces(text, limit - 1);
-  return rest.length === 0 ? first : `${first}…`;
-}
-
-function escapedPieces(text: string, limit: number): string[] {
-  const pieces = [''];
-  let last = '';
-  for (const character of text) {
-    const next = entities[character] ?? character;
-    if (last.length + next.length > limit) {
-      pieces.push('');
-      last = '';
-    }
-    last += next;
-    pieces[pieces.length - 1] = last;
-  }
-  return pieces;
-}
-
-/** Plain text needs no escaping, only room; cut between characters, not within one. */
-function cut(text: string, limit = limits.header): string {
-  const line = oneLine(text);
-  if (line.length <= limit) return line;
-  return `${line.slice(0, limit - 1).replace(/[\ud800-\udbff]$/, '')}…`;
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return items.length === 0 ? [] : [items.slice(0, size), ...chunks(items.slice(size), size)];
+  return { text: notificationText(message), unfurl_links: false, blocks: messageBlocks(message) };
 }

@@ -186,6 +186,18 @@ function migrationsFor(dialect: Dialect): Record<string, Migration> {
           .execute();
       },
     },
+    '0007_threads': {
+      async up(db) {
+        await db.schema
+          .createTable('threads')
+          .addColumn('thread', 'text', (column) => column.notNull())
+          .addColumn('channel', 'text', (column) => column.notNull())
+          .addColumn('opened_at_ms', 'bigint', (column) => column.notNull())
+          .addColumn('document', 'text', (column) => column.notNull())
+          .addPrimaryKeyConstraint('threads_key', ['thread', 'channel'])
+          .execute();
+      },
+    },
     '0008_access': {
       async up(db) {
         await db.schema

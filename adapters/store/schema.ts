@@ -87,6 +87,8 @@ export interface Database {
   };
   policies: { version: Generated<number>; digest: string; source: string; at_ms: number };
   notices: { key: string; channel: string; sent_at_ms: number };
+  /** Where a story began in a channel, for what follows in the same place. */
+  threads: { thread: string; channel: string; opened_at_ms: number; document: Json };
   tokens: {
     id: string;
     name: string;

@@ -13,6 +13,7 @@ import { createPushedRecords, type PushedRecords } from './pushed.ts';
 import { createReleaseRecords, type ReleaseRecords } from './releases.ts';
 import type { Database } from './schema.ts';
 import { createSessionRecords, type SessionRecords } from './sessions.ts';
+import { createThreadRecords, type ThreadRecords } from './threads.ts';
 import { createTimelineRecords, type TimelineRecords } from './timeline.ts';
 import { createTokenRecords, type TokenRecords } from './tokens.ts';
 import { createWatchRecords, type WatchRecords } from './watches.ts';
@@ -29,6 +30,7 @@ export interface Store {
   readonly incidents: IncidentRecords;
   readonly policies: PolicyRecords;
   readonly notices: NoticeRecords;
+  readonly threads: ThreadRecords;
   readonly wayBack: WayBackRecords;
   readonly alerts: AlertRecords;
   readonly pushed: PushedRecords;
@@ -58,6 +60,7 @@ export async function openStore(location: string, clean: Clean = (text) => text)
     incidents: createIncidentRecords(db, run),
     policies: createPolicyRecords(db, run),
     notices: createNoticeRecords(db, run),
+    threads: createThreadRecords(db, run),
     wayBack: createWayBackRecords(db, run),
     alerts: createAlertRecords(db, run),
     pushed: createPushedRecords(db, run),

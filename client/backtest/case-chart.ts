@@ -1,6 +1,6 @@
 import { shortNumber } from '../../domain/detection/verdict.ts';
+import { escaped, linesOf, niceTicks, rounded } from '../../domain/svg.ts';
 import { inView, type Point, type Series } from './series.ts';
-import { escaped, linesOf, niceTicks, rounded } from './svg.ts';
 
 const width = 900;
 const left = 64;

@@ -1,8 +1,8 @@
 import { shortNumber } from '../../domain/detection/verdict.ts';
+import { markOf } from '../../domain/sparkline.ts';
 import { inView, type Point, type Series } from './series.ts';
 
 const columns = 56;
-const marks = '▁▂▃▄▅▆▇█';
 
 const rowsOf: readonly { readonly title: string; readonly value: (point: Point) => number | null }[] = [
   { title: 'errors/min', value: (point) => point.errorsPerMinute },
@@ -51,10 +51,4 @@ function averages(
     cell.count += 1;
   }
   return cells.map(({ sum, count }) => (count === 0 ? null : sum / count));
-}
-
-function markOf(cell: number | null, most: number): string {
-  if (cell === null) return ' ';
-  const share = most > 0 ? Math.min(1, cell / most) : 0;
-  return marks[Math.min(marks.length - 1, Math.floor(share * marks.length))] as string;
 }

@@ -84,6 +84,7 @@ function catalogOver(
     read: async () => ({ ...(await read()), file }),
     env: process.env,
     pushed: store.pushed,
+    threads: store.threads,
     incidentsFolder: join(folder, 'incidents'),
     queues: { control: controlQueue, watch: watchQueue },
     stdout: process.stdout,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaultEnvironment } from '../../domain/identity.ts';
 import { email, mapping, name, section, text, url } from './fields.ts';
+import { pagerduty } from './notifications.ts';
 import { policyShape } from './policy.ts';
 import { serviceSettings } from './service.ts';
 
@@ -10,6 +11,7 @@ export const productSettings = mapping({
     name: text('Of a person or team'),
     email: email('Needs the environment variable SMTP_URL').optional(),
     slack_webhook: url('An incoming webhook of Slack (a secret)').optional(),
+    pagerduty: pagerduty.describe('Alerts and change events of this product').optional(),
     github: text('Assigned to incidents when there is no support_engineer', 'a GitHub login').optional(),
   }),
   neighbours: z

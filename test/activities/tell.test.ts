@@ -6,11 +6,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTellActivities, type Told } from '../../activities/tell.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
 import type { Message } from '../../domain/message.ts';
+import { newWatch } from '../../domain/watch.ts';
 import { createCatalog } from '../../worker/catalog.ts';
 import { aMessage } from '../adapters/notify/notifier.contract.ts';
 import { type Answer, startReceiver } from '../adapters/notify/receiver.ts';
 import { afterwards, cleanUp, eventually, temporaryFolder } from '../adapters/temporary.ts';
 import { aProduct } from '../config/builders.ts';
+import { aSample } from '../domain/builders.ts';
 
 const accept: Answer = (_one, response) => void response.writeHead(204).end();
 const refuse: Answer = (_one, response) => void response.writeHead(500).end('not today');
@@ -68,13 +70,44 @@ describe('telling people', () => {
       expect(messages(channel).map(({ key }) => key)).toEqual(['first', 'second']);
   });
 
+  it('shows how the breach looks, from the samples of its deployment', async () => {
+    const key = { product: 'shop', environment: 'production', deployment: 'build-42' };
+    const minute = 60_000;
+    for (let tick = 1; tick <= 10; tick += 1) {
+      const sample = aSample({ tick: tick * minute, atMs: tick * minute, errors: tick > 7 ? 9 : 1 });
+      const state = { ...newWatch([]), lastTickMs: tick * minute, lastAtMs: tick * minute };
+      await store.watches.record(key, state, [{ service: 'api', kind: 'sample', sample }]);
+    }
+    const breach = {
+      type: 'error_rate',
+      service: 'api',
+      baseline: 1,
+      threshold: 3,
+      sinceMs: 8 * minute,
+    } as const;
+    await tell(aMessage({ atMs: 10 * minute, about: { deployment: 'build-42', services: [], breach } }));
+    const [message] = messages(pager);
+    expect(message?.series).toMatchObject({
+      signal: 'errors per minute',
+      threshold: 3,
+      breachSinceMs: 480_000,
+    });
+    expect(message?.series?.points.map(({ value }) => value)).toEqual([1, 1, 1, 1, 1, 1, 1, 9, 9, 9]);
+  });
+
   it.each(['fails', 'is silent'] as const)('tells people all the same when the store %s', async (how) => {
     if (how === 'fails') await store.close();
     else {
       const never = () => new Promise<never>(() => undefined);
-      store = { ...store, notices: { wasSent: never, markSent: never } };
+      store = {
+        ...store,
+        notices: { wasSent: never, markSent: never },
+        watches: { ...store.watches, samples: never },
+      };
     }
-    expect(await tell(aMessage())).toEqual({ sent: ['webhook:pager', 'webhook:chat'] });
+    const breach = { type: 'memory', service: 'api', baseline: null, threshold: 90, sinceMs: 0 } as const;
+    const about = { deployment: 'build-42', services: [], breach };
+    expect(await tell(aMessage({ about }))).toEqual({ sent: ['webhook:pager', 'webhook:chat'] });
     expect([pager.received.length, chat.received.length]).toEqual([1, 1]);
   });
 

@@ -17,7 +17,6 @@ import {
   knowledgeOf,
   knowledgeText,
 } from '../../client/backtest/service-knowledge.ts';
-import { linesOf, niceTicks } from '../../client/backtest/svg.ts';
 import { terminalPlot } from '../../client/backtest/terminal-plot.ts';
 import { type Calibration, calibrate } from '../../domain/detection/calibration.ts';
 import { errorEvidence } from '../../domain/detection/habits/errors.ts';
@@ -131,19 +130,6 @@ describe('charts', () => {
     expect(svg).toContain('a&#60;b');
     expect(svg).not.toMatch(/NaN|undefined|Infinity/);
     expect(svg.match(/<path class="(seen|usual|allowed)"/g)).toHaveLength(8);
-  });
-
-  it('break a long reason into lines, and cut what is longer', () => {
-    expect(linesOf('one two three four', 9, 3)).toEqual(['one two', 'three', 'four']);
-    expect(linesOf('one two three four', 9, 2)).toEqual(['one two', 'three …']);
-    expect(linesOf('unbreakable', 5, 2)).toEqual(['unbr…']);
-  });
-
-  it('have round numbers on their axes', () => {
-    expect(niceTicks(0, 770, 5)).toEqual([0, 200, 400, 600]);
-    expect(niceTicks(0, 0.31, 5)).toEqual([0, 0.1, 0.2, 0.3]);
-    expect(niceTicks(90, 390, 8, [30, 60])).toEqual([120, 180, 240, 300, 360]);
-    expect(niceTicks(0, 0, 5)).toEqual([0]);
   });
 
   it('fit a terminal', () => {

@@ -3,6 +3,13 @@ import { type LoadOptions, type Parsed, parseConfig } from '../../config/load.ts
 
 /** Everything that `examples/rollback-config.yml` and the specification refer to. */
 export const fullEnv = {
+  SLACK_BOT_TOKEN: 'xoxb-1',
+  SLACK_APP_TOKEN: 'xapp-1',
+  SLACK_SIGNING_SECRET: 's1',
+  PAGERDUTY_ROUTING_KEY: 'p1',
+  SHOP_PAGERDUTY_KEY: 'p2',
+  CDEVENTS_URL: 'https://events.example/sink',
+  CDEVENTS_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
   SLACK_WEBHOOK_URL: 'https://hooks.slack.example/ceo',
   CEO_EMAIL: 'ceo@shop.example',
   SMTP_URL: 'smtp://mail.shop.example',

@@ -207,9 +207,19 @@ describe('a new version', () => {
 });
 
 describe('who is told', () => {
-  const env = { SMTP_URL: 'smtp://mail.example', SLACK: 'https://slack.example/1' };
+  const env = {
+    SMTP_URL: 'smtp://mail.example',
+    SLACK: 'https://slack.example/1',
+    BOT: 'xoxb-1',
+    APP: 'xapp-1',
+    KEY_1: 'k1',
+    KEY_2: 'k2',
+  };
   const ceo = `slack_webhook: "\${SLACK}", email: "ceo@x.example"`;
   const hooks = 'webhooks: [{ name: pager, url: "https://pager.example" }]';
+  const machines = 'cdevents: { url: "https://events.example" }';
+  const app = `slack_app: { bot_token: "\${BOT}", channel: C0123456789, app_token: "\${APP}" }`;
+  const team = `${ceo}, ${app}, pagerduty: { routing_key: "\${KEY_1}" }, ${machines}`;
   const own = 'owner: { name: Ada, email: ada@x.example, slack_webhook: "https://slack.example/2" }';
   const same = 'owner: { name: Ada, email: ceo@x.example, slack_webhook: "https://slack.example/1" }';
 
@@ -231,6 +241,17 @@ describe('who is told', () => {
       ['slack', 'email', 'owner-slack', 'owner-email', 'webhook:pager'],
     ],
     ['nobody twice', ceo, same, env, 'everyone', ['slack', 'email']],
+    [
+      'the owner by the Slack app and the pager as well, and machines whoever is told',
+      team,
+      `owner: { name: Ada, pagerduty: { routing_key: "\${KEY_2}" } }`,
+      env,
+      'owner',
+      ['slack', 'email', 'owner-pagerduty', 'slack_app', 'pagerduty', 'cdevents'],
+    ],
+    ['those who follow', team, '', env, 'followers', ['slack_app', 'pagerduty', 'cdevents']],
+    ['nobody who follows, where nobody can', ceo, '', env, 'followers', []],
+    ['the console beside machines, which are nobody', machines, '', env, 'owner', ['console', 'cdevents']],
     ['one channel by its name', `${ceo}, ${hooks}`, own, env, 'webhook:pager', ['webhook:pager']],
     ['the console by its name', ceo, own, env, 'console', ['console']],
     [

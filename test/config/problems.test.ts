@@ -235,6 +235,63 @@ const problems: readonly [string, string, ...string[]][] = [
   ],
 ];
 
+describe('a Slack app', () => {
+  const withApp = (more: string) =>
+    `rollback_policy: { notifications: { slack_app: { bot_token: "\${BOT}", channel: C0123456789, ${more} } } }\n${aProduct()}`;
+  const heard = `app_token: "\${APP}"`;
+  const users = 'users: { U0123456789: { name: Ada, role: owner } }';
+
+  it('has nothing wrong with it when somebody hears it and somebody may act', () => {
+    const source = withApp(`${heard}, ${users}`);
+    expect([...problemsIn(source), ...warningsIn(source)]).toEqual([]);
+  });
+
+  it.each([
+    [
+      'a bot token in the place of the app token',
+      'app_token: xoxb-2',
+      'app_token: found a text (not shown); allowed: a text that begins with xapp-, or a reference like $',
+    ],
+    [
+      'a role that is none',
+      `${heard}, users: { U0123456789: { name: Ada, role: boss } }`,
+      'users.U0123456789.role: found "boss"; allowed: viewer, pipeline, operator, owner, admin',
+    ],
+    [
+      'a member by name',
+      `${heard}, users: { ada: { name: Ada, role: owner } }`,
+      'the ID of a member, like U0123456789',
+    ],
+    [
+      'a role for a product that is not there',
+      `${heard}, users: { U0123456789: { name: Ada, role: owner, product: shpo } }`,
+      'users.U0123456789.product: found "shpo"; allowed: a product of this file (shop)',
+    ],
+  ])('is not right with %s', (_name, more, words) => {
+    expect(problemsIn(withApp(more)).join('\n')).toContain(words);
+  });
+
+  it('is not posted to a channel by its name', () => {
+    const source = withApp(heard).replace('C0123456789', '"#alerts"');
+    expect(problemsIn(source).join()).toContain('allowed: the ID of a channel, like C0123456789');
+  });
+
+  it('is warned of where nobody hears it, or nobody may act', () => {
+    expect(warningsIn(withApp('default_role: operator')).join()).toContain(
+      'buttons and commands reach nobody',
+    );
+    expect(warningsIn(withApp(heard)).join()).toContain('nobody may act from Slack');
+  });
+
+  it('is a channel that can be escalated to', () => {
+    const source = withApp(`${heard}, ${users}`).replace(
+      'rollback_policy: {',
+      'rollback_policy: { escalation: [{ after_minutes: 0, notify: slack_app }],',
+    );
+    expect(problemsIn(source)).toEqual([]);
+  });
+});
+
 describe('queries for Prometheus', () => {
   const withQuery = (query: string) =>
     aProduct().replace(

@@ -90,6 +90,32 @@ describe('rollback', () => {
     expect((await watching.describe()).status.name).toBe('RUNNING');
   });
 
+  it('is one story to whoever follows it, apart from that of its monitor', async () => {
+    const { handle } = await world.deploy('v2');
+    expect(await handle.result()).toMatchObject({ outcome: 'rolled_back' });
+    const id = (await incident())?.id ?? 'none';
+    const events = (thread: string) =>
+      world.told.filter((message) => message.thread === thread).map(({ event }) => event);
+    expect(events(id).filter((event) => event !== 'reported' && event !== undefined)).toEqual([
+      'rollback_begun',
+      'rolled_back',
+    ]);
+    expect(events('monitor/shop/production/deploy-v2')).toEqual(['deployed']);
+    const [begun] = world.told.filter(({ event }) => event === 'rollback_begun');
+    expect(begun).toMatchObject({
+      doing: 'Rolling back v2 to v1.',
+      about: {
+        deployment: 'deploy-v2',
+        incident: id,
+        services: [{ service: 'web', release: 'v2' }],
+        to: [{ service: 'web', release: 'v1' }],
+        breach: { type: 'error_rate', service: 'web' },
+      },
+    });
+    expect(begun?.series).toMatchObject({ signal: 'errors per minute', service: 'web' });
+    expect(begun?.series?.points.length).toBeGreaterThan(5);
+  });
+
   it('a step that fails consumes an attempt, the next one succeeds', async () => {
     world.service.fail('restart', 'port 4100 is in use', 1);
     const { handle } = await world.deploy('v2');
@@ -126,6 +152,8 @@ describe('rollback', () => {
     expect(notices()[0]?.text).toMatch(
       /Done so far: 3 attempts to restore an older release\. Now: web: v2 is live \(\d of \d instances running\), in maintenance\.$/,
     );
+    expect(notices().map(({ event }) => event)).toEqual(['escalated', 'reminded', 'reminded']);
+    expect(notices()[0]?.actions).toEqual(['acknowledge', 'retry', 'resume_traffic', 'resolve']);
     expect(notices()[0]?.links).toEqual([
       {
         label: 'Timeline',
@@ -133,6 +161,12 @@ describe('rollback', () => {
       },
     ]);
     await world.rollbackHandle().signal(commandSignals.acknowledge, { by: 'Ben' });
+    const acknowledged = () => world.told.find(({ event }) => event === 'acknowledged');
+    await world.until('followers hear of it', () => acknowledged() !== undefined, minuteMs);
+    expect(acknowledged()).toMatchObject({
+      title: 'Acknowledged by Ben: shop',
+      thread: notices()[0]?.thread,
+    });
     await world.pass(25 * minuteMs);
     expect(notices()).toHaveLength(3);
     await world.pass(10 * minuteMs);

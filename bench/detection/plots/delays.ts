@@ -1,4 +1,4 @@
-import { escaped, rounded } from '../../../client/backtest/svg.ts';
+import { escaped, rounded } from '../../../domain/svg.ts';
 import { regressionTitles } from '../names.ts';
 import type { RegressionScore } from '../score.ts';
 import type { Scores } from '../scores.ts';

@@ -1,4 +1,4 @@
-import { escaped } from '../../../client/backtest/svg.ts';
+import { escaped } from '../../../domain/svg.ts';
 
 /** A picture that needs nothing else, for light and dark pages, and for those who hear it read. */
 export function picture(

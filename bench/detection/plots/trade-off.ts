@@ -1,4 +1,4 @@
-import { escaped, rounded } from '../../../client/backtest/svg.ts';
+import { escaped, rounded } from '../../../domain/svg.ts';
 import { detectorTitles } from '../names.ts';
 import type { NullScore, RegressionScore } from '../score.ts';
 import type { Scores } from '../scores.ts';

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { shortDuration } from '../../../domain/detection/verdict.ts';
 import type { Redactor } from '../../../domain/redaction.ts';
 import { connectTemporal, type Temporal } from '../../../worker/connect-temporal.ts';
@@ -8,6 +8,9 @@ import { installRuntime } from '../../../worker/runtime.ts';
 import { type RunningWorker, startWorker } from '../../../worker/start-worker.ts';
 import { createSweep, type Sweep, startSweeping } from '../../../worker/sweep.ts';
 import { type RunningApi, readOrMakeToken, serveApi } from '../../api/serve.ts';
+import { createSlackApp } from '../../slack/slack-app.ts';
+import { startSlackApp } from '../../slack/start-slack-app.ts';
+import { createViews } from '../../slack/views.ts';
 import { apiFile, type CommonOptions, tokenFile } from '../context.ts';
 import { CommandFailure, exitCode } from '../exit-codes.ts';
 import { openSystem, reloadOnChange, type System } from '../system.ts';
@@ -46,6 +49,7 @@ export async function up(_args: string[], options: Options): Promise<void> {
     watchdogUrl: () => system.catalog.watchdogUrl(),
   });
   const api = roles.api ? await runApi(system, temporal, temporalUi, sweep, options) : null;
+  const stopSlack = api === null ? async () => undefined : await listenToSlack(system, api, logger);
   const worker = roles.worker
     ? await startWorker({
         ...temporal,
@@ -69,6 +73,7 @@ export async function up(_args: string[], options: Options): Promise<void> {
   say('stopping; monitors go on when it is started again');
   stopSweeping();
   stopReloading();
+  await stopSlack();
   await api?.close();
   await worker?.stop();
   await temporal.close();
@@ -103,6 +108,22 @@ async function runApi(
           `nobody has looked at ${watch.deployment} of ${watch.product} for ${shortDuration(watch.silentMs)}`,
       ),
   });
+}
+
+/** One process is enough; where several listen, Slack spreads what people do over them. */
+async function listenToSlack(
+  { catalog, store }: System,
+  { operations: commands }: RunningApi,
+  logger: Logger,
+): Promise<() => Promise<void>> {
+  const options = {
+    settings: () => catalog.slackApp(),
+    commands,
+    audit: store.audit,
+    views: createViews(store, catalog),
+    onTrouble: (sentence: string) => logger.warn(sentence),
+  };
+  return startSlackApp(createSlackApp(options), options);
 }
 
 async function announce(

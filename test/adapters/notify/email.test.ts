@@ -110,6 +110,57 @@ describe('the e-mail notifier', () => {
     expect(ids[2]).not.toBe(ids[0]);
   });
 
+  it('can be read at three in the morning', async () => {
+    mail = await startMail();
+    const long =
+      'orchestrator rollback shop --to v1.2.2 --environment production-europe-west "errors in the cart"';
+    await mail.notifier().send(
+      aMessage({
+        text: 'errors 5.2/min over 5 min, 10.4 × baseline (0.5/min), judged against the last known good release',
+        doing: 'Rolling back web v1.2.3 to web v1.2.2.',
+        series: aSeries,
+        commands: [{ label: 'Go back by hand', command: long }],
+      }),
+      signal,
+    );
+    expect(
+      readable(mail.received[0] ?? '')
+        .replaceAll('\r\n', '\n')
+        .trim(),
+    ).toBe(`WHAT HAPPENED
+  CRITICAL: Auto-rollback initiated
+  shop, production, 2026-03-01 02:51:10 UTC
+
+WHY
+  errors 5.2/min over 5 min, 10.4 × baseline (0.5/min), judged against the
+  last known good release
+
+  Release        v1.2.3
+  Going back to  v1.2.2
+
+  errors per minute ▁▁▁█
+  now 5/min, allowed 1.5/min, usual 0.5/min
+
+WHAT IS BEING DONE
+  Rolling back web v1.2.3 to web v1.2.2.
+
+WHAT YOU CAN DO
+  Go back by hand:
+    ${long}
+
+MORE
+  Timeline: https://rollback.example/incidents/42`);
+  });
+
+  it('shows the breach within the HTML part', async () => {
+    mail = await startMail();
+    await mail.notifier().send(aMessage({ series: aSeries }), signal);
+    const raw = mail.received[0] ?? '';
+    expect(raw.replace(/=\r\n/g, '')).toMatch(/src=3D"cid:breach"/);
+    expect(raw).toMatch(/Content-Type: image\/png; name=breach.png/);
+    expect(raw).toMatch(/Content-ID: <breach>/i);
+  });
+
   it('escapes untrusted text in HTML', async () => {
     mail = await startMail();
     const hostile = '<script>alert("1")</script>';
@@ -149,3 +200,13 @@ describe('the e-mail notifier', () => {
     }
   });
 });
+
+const aSeries = {
+  signal: 'errors per minute',
+  unit: '/min',
+  service: 'web',
+  points: [0.5, 0.5, 0.5, 5].map((value, i) => ({ atMs: i * 60_000, value })),
+  baseline: 0.5,
+  threshold: 1.5,
+  breachSinceMs: 180_000,
+};

@@ -104,6 +104,27 @@ describe('the Slack notifier', () => {
     expect(markdown.match(/```/g)).toHaveLength(2);
   });
 
+  it('shows a breach as a sparkline, and the commands to type: nobody hears buttons here', async () => {
+    running = await start();
+    const points = [0.5, 0.5, 0.5, 5].map((value, i) => ({ atMs: i * 60_000, value }));
+    const series = {
+      signal: 'errors per minute',
+      unit: '/min',
+      service: 'web',
+      points,
+      baseline: 0.5,
+      threshold: 1.5,
+      breachSinceMs: 180_000,
+    };
+    const message = aMessage({ series, doing: 'Rolling back to v1.2.2.', actions: ['acknowledge'] });
+    await running.notifier.send(message, new AbortController().signal);
+    const text = readable(running.server.received[0]?.body ?? '');
+    expect(text).toContain('`errors per minute ▁▁▁█ now 5/min, allowed 1.5/min, usual 0.5/min`');
+    expect(text).toContain('*Rolling back to v1.2.2.*');
+    expect(text).toContain('orchestrator rollback shop --to v1.2.2');
+    expect(running.server.received[0]?.body).not.toContain('action_id');
+  });
+
   it('says in the error when to try again after HTTP 429', async () => {
     const error = await failWith((_one, response) =>
       response.writeHead(429, { 'retry-after': '30' }).end('rate_limited'),

@@ -660,6 +660,14 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       expect(await store.notices.wasSent('stale/2', 'slack')).toBe(false);
     });
 
+    it('keeps the first place of a story in a channel', async () => {
+      expect(await store.threads.read('inc-1', 'slack')).toBeNull();
+      expect(await store.threads.open('inc-1', 'slack', { ts: '1.0' }, 1_000)).toEqual({ ts: '1.0' });
+      expect(await store.threads.open('inc-1', 'slack', { ts: '2.0' }, 2_000)).toEqual({ ts: '1.0' });
+      expect(await store.threads.read('inc-1', 'chat')).toBeNull();
+      expect(await store.threads.read('inc-1', 'slack')).toEqual({ ts: '1.0' });
+    });
+
     it('keeps the last word about each release of each service, newest first', async () => {
       const held = {
         service: 'web',
