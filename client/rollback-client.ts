@@ -63,6 +63,15 @@ export function createRollbackClient(options: ClientOptions) {
         `/v1/deployments/${encodeURIComponent(scope.product)}/${encodeURIComponent(scope.deployment)}`,
         query(scope),
       ),
+    /** What was measured, service by service; `null` where the API does not serve it. */
+    series: (scope: Scope & { deployment: string; service?: string; points?: number }) =>
+      orNull(
+        send<{ services: ServiceSeries[] }>(
+          'GET',
+          `/v1/deployments/${encodeURIComponent(scope.product)}/${encodeURIComponent(scope.deployment)}/series`,
+          { ...query(scope), service: scope.service, points: scope.points },
+        ),
+      ),
     products: () => send<{ products: { product: string; environment: string }[] }>('GET', '/v1/products', {}),
     status: (scope: Scope) => send<Result<typeof productStatus>>('GET', at(scope), query(scope)),
     rollback: (scope: Scope, body: Body<typeof rollbackRequest>) =>
@@ -106,6 +115,42 @@ export function createRollbackClient(options: ClientOptions) {
 
 export type RollbackClient = ReturnType<typeof createRollbackClient>;
 export type CommandName = 'acknowledge' | 'retry' | 'resolve' | 'abort' | 'handover' | 'traffic';
+
+/** One signal of one service over time. */
+export interface SignalSeries {
+  readonly signal: SignalName;
+  readonly unit: string;
+  readonly baseline: number | null;
+  /** More than this is a breach; `null`: nothing is. */
+  readonly threshold: number | null;
+  /** Oldest first. `null`: not measured. */
+  readonly points: readonly { readonly atMs: number; readonly value: number | null }[];
+}
+
+export interface ServiceSeries {
+  readonly service: string;
+  readonly signals: readonly SignalSeries[];
+}
+
+export type SignalName =
+  | 'error_rate'
+  | 'latency_p50'
+  | 'latency_p95'
+  | 'latency_p99'
+  | 'memory'
+  | 'cpu'
+  | 'request_rate'
+  | 'db_connection_errors'
+  | 'health';
+
+async function orNull<Answer>(asked: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof RollbackApiError && error.status === 404) return null;
+    throw error;
+  }
+}
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 

@@ -29,10 +29,14 @@ export function tokenFile(folder: string): string {
 
 /** The API that `--api`, `ORCHESTRATOR_API` or the data folder names, with its token. */
 export function apiClient(options: CommonOptions): RollbackClient {
+  return createRollbackClient(apiPlace(options));
+}
+
+export function apiPlace(options: CommonOptions): { readonly url: string; readonly token: string } {
   const folder = dataFolder(options);
   const url = options.api ?? process.env.ORCHESTRATOR_API ?? readUrl(folder);
   const token = process.env.ORCHESTRATOR_TOKEN ?? readToken(folder);
-  return createRollbackClient({ url, token });
+  return { url, token };
 }
 
 export function scopeOf(product: string, options: CommonOptions): Scope {
