@@ -1,16 +1,16 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { memoryMb } from '../../../client/cli/init/memory.ts';
 import { slug } from '../../../client/cli/init/slug.ts';
-import { afterwards, cleanUp, kill, temporaryFolder } from '../../adapters/temporary.ts';
+import { afterwards, cleanUp, temporaryFolder } from '../../adapters/temporary.ts';
 import { runCli } from '../run-cli.ts';
+import { runInTerminal } from '../run-in-terminal.ts';
 
 afterEach(cleanUp);
 
@@ -197,57 +197,11 @@ describe('init, without a terminal', () => {
   });
 });
 
-/** A terminal of Python's: answers come when the question is there. */
-const terminal = `
-import os, pty, select, sys, time
-answers = sys.argv[1].split('|')
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp(sys.argv[2], sys.argv[2:])
-said, end = b'', time.time() + 50
-while time.time() < end:
-    ready, _, _ = select.select([fd], [], [], 0.2)
-    if ready:
-        try: piece = os.read(fd, 65536)
-        except OSError: break
-        if not piece: break
-        said += piece
-    if answers:
-        question, keys = answers[0].split('=>')
-        if question.encode() in said:
-            time.sleep(0.1)
-            os.write(fd, keys.encode().decode('unicode_escape').encode())
-            answers.pop(0)
-            said_before, said = said, b''
-_, status = os.waitpid(pid, 0)
-print(said.decode(errors='replace'))
-sys.exit(os.waitstatus_to_exitcode(status))
-`;
-
-async function inTerminal(
-  folder: string,
-  answers: readonly string[],
-): Promise<{ code: number; said: string }> {
-  const program = fileURLToPath(new URL('../../../bin/orchestrator.js', import.meta.url));
-  const child = spawn('python3', ['-c', terminal, answers.join('|'), process.execPath, program, 'init'], {
-    cwd: folder,
-    env: { PATH: process.env.PATH, HOME: '/nonexistent', TERM: 'xterm', NODE_NO_WARNINGS: '1', ...nowhere },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  afterwards(() => kill(child));
-  let said = '';
-  child.stdout.on('data', (piece: Buffer) => {
-    said += piece.toString();
-  });
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, said };
-}
-
 describe('init, on a terminal', () => {
   it('asks, takes what was found on Enter, and writes what was answered', async () => {
     const folder = await aFolder({ 'compose.yml': compose.replace(/\n {2}jobs.*/, '') });
     const back = '\\x7f'.repeat(63);
-    const { code, said } = await inTerminal(folder, [
+    const { code, said } = await runInTerminal(['init'], nowhere, folder, [
       `as a product?=>${back}shop\\r`,
       `Who owns it=>${back}Ada\\r`,
       'service called?=>\\r',
@@ -279,7 +233,7 @@ describe('init, on a terminal', () => {
 
   it('writes nothing when it is left with Ctrl-C', async () => {
     const folder = await aFolder({});
-    const { code, said } = await inTerminal(folder, ['as a product?=>\\x03']);
+    const { code, said } = await runInTerminal(['init'], nowhere, folder, ['as a product?=>\\x03']);
     expect({ code, said }).toMatchObject({ code: 130 });
     await expect(written(folder)).rejects.toThrow('ENOENT');
   });
