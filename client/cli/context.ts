@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { defaultEnvironment } from '../../domain/identity.ts';
-import { createRollbackClient, type RollbackClient, type Scope } from '../rollback-client.ts';
+import { defaultEnvironment, type ProductKey } from '../../domain/identity.ts';
+import { createRollbackClient, type RollbackClient } from '../rollback-client.ts';
 import { CommandFailure, exitCode } from './exit-codes.ts';
 
 /** Options that every command has. */
@@ -39,7 +39,7 @@ export function apiPlace(options: CommonOptions): { readonly url: string; readon
   return { url, token };
 }
 
-export function scopeOf(product: string, options: CommonOptions): Scope {
+export function scopeOf(product: string, options: CommonOptions): ProductKey {
   return { product, environment: options.environment ?? defaultEnvironment };
 }
 

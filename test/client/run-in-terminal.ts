@@ -23,7 +23,12 @@ while time.time() < end:
         said += piece
         heard += piece
     elif steps and steps[0][0].encode() in heard:
-        os.write(fd, steps[0][1].encode().decode('unicode_escape').encode())
+        keys = steps[0][1]
+        if keys.startswith('@'):
+            columns, rows = map(int, keys[1:].split('x'))
+            fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
+        else:
+            os.write(fd, keys.encode().decode('unicode_escape').encode())
         steps.pop(0)
         heard = b''
 else:
@@ -34,7 +39,7 @@ sys.stdout.flush()
 sys.exit(os.waitstatus_to_exitcode(status) % 256)
 `;
 
-/** Runs the CLI on a terminal. Each step is `words=>keys`; keys may be written as `\\x03`. */
+/** Runs the CLI on a terminal. Each step is `words=>keys`; keys may be written as `\\x03`, a new size as `@60x20`. */
 export async function runInTerminal(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
