@@ -305,8 +305,10 @@ describe('against a running API', () => {
     const well = await runCli(args, { TEMPORAL_ADDRESS: world.server.address });
     expect(well.code).toBe(0);
     expect(well.stdout).toContain(`ok   temporal: TEMPORAL_ADDRESS (${world.server.address})`);
-    expect(well.stdout).toContain('ok   configuration and store: ');
-    expect(well.stdout).toContain('temporal operator search-attribute create --name RollbackProduct');
+    expect(well.stdout).toContain(`ok   configuration: ${file}`);
+    expect(well.stdout).toContain('ok   store: SQLite, ');
+    expect(well.stdout).toContain('ok   search attributes: registered');
+    expect(well.stdout).toMatch(/ok {3}clock: within \d+ ms of the server/);
     const [ill, lost] = await Promise.all([
       runCli([...args, '--json'], { TEMPORAL_ADDRESS: '127.0.0.1:9' }),
       runCli(args, { TEMPORAL_ADDRESS: world.server.address, TEMPORAL_NAMESPACE: 'nowhere' }),
@@ -316,6 +318,7 @@ describe('against a running API', () => {
     expect(findings.find(({ what }) => what === 'temporal')).toMatchObject({
       ok: false,
       detail: 'TEMPORAL_ADDRESS (127.0.0.1:9) does not answer',
+      mend: expect.stringContaining('start the server at 127.0.0.1:9'),
     });
     expect(lost.code).toBe(1);
     expect(lost.stdout).toContain('FAIL temporal: ');

