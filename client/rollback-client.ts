@@ -19,6 +19,7 @@ import type {
   statistics,
   timelineEntry,
 } from './api/schemas.ts';
+import { askText, type Question } from './ask-text.ts';
 
 export interface ClientOptions {
   /** E.g. `http://127.0.0.1:4600`. */
@@ -168,7 +169,7 @@ function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
     const target = new URL(path, url);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) target.searchParams.set(name, String(value));
-    const request: RequestInit = {
+    const question: Question = {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -177,14 +178,14 @@ function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
       signal: AbortSignal.timeout(patienceMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     };
-    const response = await fetch(target, request).catch((error: unknown) => {
-      throw new RollbackApiError(0, `the API at ${url} does not answer: ${causeOf(error)}`, { cause: error });
+    const { status, text } = await askText(target, question).catch((error: unknown) => {
+      const reason = question.signal.aborted ? `nothing within ${patienceMs} ms` : causeOf(error);
+      throw new RollbackApiError(0, `the API at ${url} does not answer: ${reason}`, { cause: error });
     });
-    const text = await response.text();
     const answer = parse(text);
-    if (response.ok || alsoAnswers.includes(response.status)) return answer as Answer;
+    if ((status >= 200 && status < 300) || alsoAnswers.includes(status)) return answer as Answer;
     const reason = (answer as { error?: string } | null)?.error ?? text.slice(0, 500);
-    throw new RollbackApiError(response.status, reason);
+    throw new RollbackApiError(status, reason);
   };
 }
 
@@ -197,6 +198,7 @@ function parse(text: string): unknown {
 }
 
 function causeOf(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  return cause instanceof Error ? cause.message || cause.name : String(cause);
+  // Of `localhost`, which has two addresses.
+  const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
+  return first instanceof Error ? first.message || first.name : String(first);
 }
