@@ -31,7 +31,8 @@ await main(process.argv.slice(2));
 function keepCompiledCode() {
   const home = homedir();
   const folder = process.env.XDG_CACHE_HOME || join(home, '.cache');
-  if (existsSync(folder) || existsSync(home)) enableCompileCache(join(folder, 'rollback-orchestrator', 'node'));
+  if (existsSync(folder) || existsSync(home))
+    enableCompileCache(join(folder, 'rollback-orchestrator', 'node'));
 }
 
 /** The runtime that the package carries as an optional dependency. */
