@@ -97,14 +97,16 @@ function headLines({ status }: ProductPicture, picture: Picture, screen: Screen)
 function watchLine(
   current: { deployment: string; deployedAtMs: number; outcome: string | null },
   nowMs: number,
-  { paint }: Screen,
+  { columns, paint }: Screen,
 ): string {
   const ageMs = Math.max(0, nowMs - current.deployedAtMs);
   const since = `  ${current.deployment}, since ${clockTime(current.deployedAtMs)} UTC (${shortDuration(ageMs)})`;
   if (current.outcome !== null) return since;
-  const cells = 24;
+  const text = `${since}, ${leftOf(current.deployedAtMs, nowMs)} left`;
+  const cells = Math.min(24, columns - text.length - 2);
+  if (cells < 6) return text;
   const done = Math.min(cells, Math.floor((ageMs / watchMs) * cells));
-  return `${since}  ${paint('cyan', '━'.repeat(done))}${paint('dim', '─'.repeat(cells - done))}  ${leftOf(current.deployedAtMs, nowMs)} left`;
+  return `${text}  ${paint('cyan', '━'.repeat(done))}${paint('dim', '─'.repeat(cells - done))}`;
 }
 
 function leftOf(deployedAtMs: number, nowMs: number): string {
@@ -131,7 +133,7 @@ function serviceLines({ service, signals }: ServiceSeries, screen: Screen): stri
   if (shown.length === 0) return [paint('bold', service), paint('dim', '  nothing measured yet'), ''];
   const label = Math.max(...shown.map((signal) => labelOf(signal).length));
   const longest = Math.max(...shown.map(({ points }) => points.length));
-  const width = Math.max(8, Math.min(longest, columns - label - 2 - 3 * 10 - 2));
+  const width = Math.max(1, Math.min(longest, columns - label - 2 - 3 * 10 - 2));
   const head = `${service.padEnd(label + 2)}${['baseline', 'now', 'limit'].map((word) => word.padStart(10)).join('')}`;
   const lines = shown.map((signal) => {
     const { baseline, threshold, points } = signal;

@@ -94,7 +94,7 @@ describe('the view of one product', () => {
     expect(`\n${drawProduct({ ...picture, products }, { ...screen, rows: 18 })}\n`).toBe(`
 shop  v2.5.0                                                        13:01:00 UTC
 ● watching
-  build-412, since 10:00:00 UTC (3.02 h)  ━━━─────────────────────  20 h 59 left
+  build-412, since 10:00:00 UTC (3.02 h), 20 h 59 left  ━━━─────────────────────
 
 web                baseline       now     limit
   errors, /min          0.5       0.6         2  ▂▃▃▂▂▂▂▂▃▂▂▂·▂▃▂▂▂▂▂▃▃▂▂▂▂▂▂▂▃
@@ -130,7 +130,7 @@ Timeline (UTC)
     expect(lines.slice(1, 5)).toEqual([
       '✖ BREACH',
       '  51 % failed',
-      '  build-412, since 10:00:00 UTC (3.02 h)  ━━━─────────────────────  20 h 59 left',
+      '  build-412, since 10:00:00 UTC (3.02 h), 20 h 59 left  ━━━─────────────────────',
       '  automatic rollback paused by ana until 14:00:00: migration',
     ]);
     expect(lines).toContain('Rollback floor of web: v2.5.0');
