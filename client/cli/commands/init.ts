@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { usualPlaces } from '../../../config/find-config-file.ts';
 import { parseConfig } from '../../../config/load.ts';
 import { type CommonOptions, print, whoAmI } from '../context.ts';
 import { CommandFailure, exitCode } from '../exit-codes.ts';
 import { assumed } from '../init/answers.ts';
-import { detect, type Found } from '../init/detect.ts';
+import { detect } from '../init/detect.ts';
+import type { Found } from '../init/found.ts';
 import { type WrittenConfig, writeConfig } from '../init/write-config.ts';
 
 interface Options extends CommonOptions {
@@ -18,8 +20,7 @@ interface Options extends CommonOptions {
 /** Looks around, asks what it cannot know, and writes a configuration that is valid as it is. */
 export async function init(_args: string[], options: Options): Promise<void> {
   const file = resolve(options.out);
-  if (existsSync(file) && options.force !== true)
-    throw new CommandFailure(exitCode.failure, `${file} is there already; --force writes over it`);
+  if (options.force !== true) refuseWhereOneIs(file);
   const found = await detect(process.cwd(), process.env);
   const isAsking =
     options.yes !== true && options.json !== true && process.stdin.isTTY && process.stdout.isTTY;
@@ -27,6 +28,18 @@ export async function init(_args: string[], options: Options): Promise<void> {
   const written = writeConfig(assumed(found, whoAmI()), surroundingsOf(file));
   await save(file, written);
   print(options, { file, found: found.lines, toDo: written.toDo }, summary(file, found, written));
+}
+
+/** A second file in one of the usual places would quietly come before the first, or after it. */
+function refuseWhereOneIs(file: string): void {
+  if (existsSync(file))
+    throw new CommandFailure(exitCode.failure, `${file} is there already; --force writes over it`);
+  const other = usualPlaces.map((place) => resolve(place)).find((place) => existsSync(place));
+  if (other !== undefined && usualPlaces.some((place) => resolve(place) === file))
+    throw new CommandFailure(
+      exitCode.failure,
+      `there is a configuration already, ${other}; --force writes ${file} beside it`,
+    );
 }
 
 async function initWithPeople(found: Found, file: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Found, FoundService, Where } from './detect.ts';
+import type { Found, FoundService, Where } from './found.ts';
 
 /** All that the configuration is written from. */
 export interface Answers {

@@ -9,7 +9,7 @@ import {
   type MetricsAnswers,
   type ServiceAnswers,
 } from './answers.ts';
-import type { Found, Where } from './detect.ts';
+import type { Found, Where } from './found.ts';
 
 /** Asks what cannot be known; what was found is the answer that Enter gives. */
 export async function askPeople(found: Found, account: string): Promise<Answers> {
@@ -19,7 +19,8 @@ export async function askPeople(found: Found, account: string): Promise<Answers>
   const product = await asName('What is it called, as a product?', first.product);
   const owner = await asText('Who owns it: whom should alerts name?', first.owner);
   const services: ServiceAnswers[] = [];
-  for (const service of await chosen(first.services)) services.push(await askService(service));
+  for (const service of await chosen(first.services))
+    services.push(await askService(service, found.namespace));
   const metrics = await askMetrics(first.metrics);
   const channels = await askChannels();
   const github = await askGitHub(first.github);
@@ -50,9 +51,9 @@ async function chosen(services: readonly ServiceAnswers[]): Promise<readonly Ser
   return services.filter(({ name }) => names.includes(name));
 }
 
-async function askService(service: ServiceAnswers): Promise<ServiceAnswers> {
+async function askService(service: ServiceAnswers, namespace: string): Promise<ServiceAnswers> {
   const name = await asName('What is the service called?', service.name);
-  const where = await askWhere(name, service.where);
+  const where = await askWhere(name, service.where, namespace);
   const port =
     where.kind === 'kubernetes'
       ? await asNumber(`Which port do pods of ${name} answer HTTP on?`, service.port)
@@ -62,7 +63,7 @@ async function askService(service: ServiceAnswers): Promise<ServiceAnswers> {
   return { name, where, port, healthPath, memoryLimitMb };
 }
 
-async function askWhere(name: string, where: Where): Promise<Where> {
+async function askWhere(name: string, where: Where, namespace: string): Promise<Where> {
   const kind = answer(
     await clack.select<Where['kind']>({
       message: `How is ${name} deployed?`,
@@ -80,8 +81,7 @@ async function askWhere(name: string, where: Where): Promise<Where> {
     const typed = await asText('Which script?', script ?? './deploy.sh');
     return { kind, script: typed === './deploy.sh' ? script : typed };
   }
-  const known =
-    where.kind === 'kubernetes' ? where : { namespace: 'default', workload: `deployment/${name}` };
+  const known = where.kind === 'kubernetes' ? where : { namespace, workload: `deployment/${name}` };
   return {
     kind,
     namespace: await asText('In which namespace?', known.namespace),

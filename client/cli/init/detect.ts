@@ -4,37 +4,11 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { composeServices } from './compose.ts';
 import { dockerfileService } from './dockerfile.ts';
+import { filesIn } from './files-in.ts';
+import type { Found, FoundService, Where } from './found.ts';
 import { kubeContext, kubeServices } from './kubernetes.ts';
-import { type FoundPrometheus, findPrometheus } from './prometheus.ts';
+import { findPrometheus } from './prometheus.ts';
 import { slug } from './slug.ts';
-
-/** Where a service runs, as far as its folder tells. */
-export type Where =
-  | { readonly kind: 'kubernetes'; readonly namespace: string; readonly workload: string }
-  | { readonly kind: 'systemd' }
-  /** A script that deploys, relative to the folder; `null`: none is there. */
-  | { readonly kind: 'command'; readonly script: string | null };
-
-export interface FoundService {
-  readonly name: string;
-  readonly where: Where;
-  readonly port: number | null;
-  readonly memoryLimitMb: number | null;
-  readonly healthPath: string | null;
-}
-
-export interface Found {
-  readonly product: string;
-  readonly owner: string | null;
-  readonly services: readonly FoundService[];
-  readonly prometheus: FoundPrometheus | null;
-  /** Which ready-made queries fit, as far as the dependencies tell. */
-  readonly querySet: string | null;
-  readonly github: { readonly owner: string; readonly repo: string } | null;
-  readonly isGitRepository: boolean;
-  /** What was found and where, one line each. */
-  readonly lines: readonly string[];
-}
 
 /** Looks at a folder and what is named there. Nothing outside is asked, save a Prometheus on this machine or in PROMETHEUS_URL. */
 export async function detect(folder: string, env: NodeJS.ProcessEnv): Promise<Found> {
@@ -44,13 +18,13 @@ export async function detect(folder: string, env: NodeJS.ProcessEnv): Promise<Fo
   const script = await deployScript(folder, say);
   const context = await kubeContext(env);
   const services = await servicesIn(folder, { script, namespace: context?.namespace ?? 'default', say });
-  if (context !== null && services.some(({ where }) => where.kind === 'kubernetes'))
-    say(`kube context ${context.name}, namespace ${context.namespace}`);
+  if (context !== null) say(`kube context ${context.name}, namespace ${context.namespace}`);
   const github = await githubRemote(folder, say);
   return {
     product: slug(typeof package_?.name === 'string' ? package_.name : (github?.repo ?? basename(folder))),
     owner: await ask('git', ['config', '--get', 'user.name'], folder),
     services: services.length > 0 ? services : [await plainService(folder, package_, script, say)],
+    namespace: context?.namespace ?? 'default',
     prometheus: await findPrometheus(folder, env, say),
     querySet: await querySetOf(folder, package_),
     github,
@@ -90,7 +64,6 @@ async function plainService(
 }
 
 async function unitServices(folder: string, say: (line: string) => void): Promise<FoundService[]> {
-  const { filesIn } = await import('./files-in.ts');
   const units = await filesIn(folder, ['.', 'systemd', 'deploy', 'etc'], /@?\.service$/);
   return units.map(({ path }) => {
     const name = slug(basename(path).replace(/@?\.service$/, ''));

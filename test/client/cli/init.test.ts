@@ -192,6 +192,9 @@ describe('init, without a terminal', () => {
     expect(refused.stderr).toContain('is there already; --force writes over it');
     expect((await written(folder)).text).toBe('# mine\n');
     expect((await runCli(['init', '--yes', '--force'], nowhere, folder)).code).toBe(0);
+    const specified = await aFolder({ '.claude/advanced-features/rollback-config.yml': '' });
+    const second = await runCli(['init', '--yes'], nowhere, specified);
+    expect(second.stderr).toMatch(/there is a configuration already, .*advanced-features/);
     const elsewhere = await runCli(['init', '--yes', '--out', 'deploy/watch.yml'], nowhere, folder);
     expect(elsewhere.stdout).toContain('orchestrator config check --config deploy/watch.yml');
   });
