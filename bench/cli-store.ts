@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { serve } from '@hono/node-server';
 import { openStore, type Store } from '../adapters/store/store.ts';
 import { createApp } from '../client/api/app.ts';
+import { noAccessSettings } from '../config/access.ts';
 import { defaultPolicy } from '../domain/policy.ts';
 import { aDeployment, anEntry, anIncident } from '../test/adapters/store/builders.ts';
 import { type Spread, spreadOf, writeResult } from './result.ts';
@@ -105,6 +106,7 @@ async function served(store: Store): Promise<{ url: string; close(): void }> {
       setup: async (key) => ({ ...key, policy: defaultPolicy }) as never,
     },
     token: 'x',
+    access: async () => noAccessSettings,
     temporalUi: null,
     health: {
       problems: async () => [],

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 export interface Question {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   /** For everything, from connecting to the last byte of the answer. */
