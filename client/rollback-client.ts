@@ -8,6 +8,7 @@ import type {
   token,
   whoAmI,
 } from './api/access/access-schemas.ts';
+import type { productNow } from './api/reading/reading-schemas.ts';
 import type {
   answer,
   commandRequest,
@@ -82,6 +83,9 @@ export function createRollbackClient(options: ClientOptions) {
           { ...query(scope), service: scope.service, points: scope.points },
         ),
       ),
+    /** Every product as the page shows it, worst first. `points`: of a signal; 0: no series. */
+    overview: (points = 0) =>
+      send<{ products: Result<typeof productNow>[] }>('GET', '/v1/overview', { points }),
     products: () => send<{ products: { product: string; environment: string }[] }>('GET', '/v1/products', {}),
     status: (scope: Scope) => send<Result<typeof productStatus>>('GET', at(scope), query(scope)),
     rollback: (scope: Scope, body: Body<typeof rollbackRequest>) =>

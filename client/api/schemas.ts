@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { defaultEnvironment, identifierPattern } from '../../domain/identity.ts';
+import { productPhases } from '../../domain/product-phase.ts';
 
 export const json = <Schema extends z.ZodType>(schema: Schema) => ({
   content: { 'application/json': { schema } },
@@ -282,9 +283,17 @@ export const productStatus = z
   .object({
     product: z.string(),
     environment: z.string(),
+    phase: z.enum(productPhases).describe('in one word, as the page shows it'),
+    endsAtMs: z.number().nullable().describe('when the watch ends; null: nothing is watched'),
     current: deployment.nullable(),
     rollback: z
-      .object({ id: z.string(), deployment: z.string(), sinceMs: z.number(), phase: z.string().nullable() })
+      .object({
+        id: z.string(),
+        deployment: z.string(),
+        sinceMs: z.number(),
+        phase: z.string().nullable(),
+        reason: z.string().nullable(),
+      })
       .nullable(),
     pause: z.object({ untilMs: z.number().nullable(), by: z.string(), reason: z.string() }).nullable(),
     floors: z
