@@ -6,7 +6,7 @@ import { type ProductPhase, phaseOf, productPhases } from '../../../domain/produ
 import { activePause, type Pause, type ProductRow } from '../../../domain/product-row.ts';
 import { missingReadiness, readinessScore, readinessTarget } from '../../../domain/readiness.ts';
 import type { WatchState } from '../../../domain/watch.ts';
-import { readSeries, type ServiceSeries } from './series.ts';
+import { readNewest, type ServiceSeries } from './series.ts';
 
 /** One product as the first page shows it. */
 export interface ProductNow extends ProductKey {
@@ -55,11 +55,10 @@ export async function readNow(
   const watch = current === null ? null : await store.watches.read(current);
   const { monitoring } = setup.policy;
   const incident = row.rollback === null ? null : await incidentOf(store, key, row);
-  const sinceMs = (watch?.lastAtMs ?? 0) - points * monitoring.checkIntervalMs;
   const services =
     current === null || watch === null || points === 0
       ? []
-      : await readSeries(store, current, { sinceMs, points }, watch.services);
+      : await readNewest(store, current, points, watch.services);
   return {
     ...key,
     phase: phaseOf(row, current, watch, incident?.status ?? null),
