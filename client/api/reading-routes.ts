@@ -8,16 +8,16 @@ import type { Feed } from './reading/feed.ts';
 import { inOrderOfWorry, readNow } from './reading/now.ts';
 import { productNow, serviceSeries } from './reading/reading-schemas.ts';
 import { readSeries } from './reading/series.ts';
-import { json, plain, productPath, scope } from './schemas.ts';
+import { json, plain, productPath, scope, wholeNumber } from './schemas.ts';
 
 const overviewQuery = z.object({
-  points: z.coerce.number().int().min(0).max(240).default(60).describe('of a signal; 0: no series'),
+  points: wholeNumber(0, 240).default(60).describe('of a signal; 0: no series'),
 });
 
 const seriesQuery = scope.extend({
-  points: z.coerce.number().int().min(2).max(1_440).default(240).describe('of a signal, at most'),
-  sinceMs: z.coerce.number().int().min(0).optional(),
-  untilMs: z.coerce.number().int().min(0).optional(),
+  points: wholeNumber(2, 1_440).default(240).describe('of a signal, at most'),
+  sinceMs: wholeNumber(0).optional(),
+  untilMs: wholeNumber(0).optional(),
 });
 
 /** Says that the line still stands, through proxies that end what is silent. */

@@ -116,17 +116,21 @@ export const reviewRequest = z
   })
   .openapi('ReviewRequest');
 
+/** A number in an address. Nothing is no number: `?limit=` would count as 0. */
+export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
+  z.preprocess((given) => (given === '' ? 'nothing' : given), z.coerce.number().int().min(least).max(most));
+
 export const listQuery = z.object({
   product: identifier('product').optional(),
   environment: identifier('environment').optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(50),
+  limit: wholeNumber(1, 500).default(50),
 });
 
 const day = z.iso.date();
 
 export const statisticsQuery = z
   .object({
-    days: z.coerce.number().int().min(1).max(3_650).optional().describe('the last days; default: 30'),
+    days: wholeNumber(1, 3_650).optional().describe('the last days; default: 30'),
     from: day.optional().describe('or: from the beginning of this day, UTC'),
     to: day.optional().describe('to the end of this day, UTC; default: now'),
     product: identifier('product').optional(),
