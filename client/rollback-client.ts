@@ -28,6 +28,7 @@ import type {
   statistics,
   timelineEntry,
 } from './api/schemas.ts';
+import { askText, type Question } from './ask-text.ts';
 
 export interface ClientOptions {
   /** E.g. `http://127.0.0.1:4600`. */
@@ -71,6 +72,15 @@ export function createRollbackClient(options: ClientOptions) {
         'GET',
         `/v1/deployments/${encodeURIComponent(scope.product)}/${encodeURIComponent(scope.deployment)}`,
         query(scope),
+      ),
+    /** What was measured, service by service; `null` where the API does not serve it. */
+    series: (scope: Scope & { deployment: string; service?: string; points?: number }) =>
+      orNull(
+        send<{ services: ServiceSeries[] }>(
+          'GET',
+          `/v1/deployments/${encodeURIComponent(scope.product)}/${encodeURIComponent(scope.deployment)}/series`,
+          { ...query(scope), service: scope.service, points: scope.points },
+        ),
       ),
     products: () => send<{ products: { product: string; environment: string }[] }>('GET', '/v1/products', {}),
     status: (scope: Scope) => send<Result<typeof productStatus>>('GET', at(scope), query(scope)),
@@ -128,6 +138,42 @@ export function createRollbackClient(options: ClientOptions) {
 export type RollbackClient = ReturnType<typeof createRollbackClient>;
 export type CommandName = 'acknowledge' | 'retry' | 'resolve' | 'abort' | 'handover' | 'traffic';
 
+/** One signal of one service over time. */
+export interface SignalSeries {
+  readonly signal: SignalName;
+  readonly unit: string;
+  readonly baseline: number | null;
+  /** More than this is a breach; `null`: nothing is. */
+  readonly threshold: number | null;
+  /** Oldest first. `null`: not measured. */
+  readonly points: readonly { readonly atMs: number; readonly value: number | null }[];
+}
+
+export interface ServiceSeries {
+  readonly service: string;
+  readonly signals: readonly SignalSeries[];
+}
+
+export type SignalName =
+  | 'error_rate'
+  | 'latency_p50'
+  | 'latency_p95'
+  | 'latency_p99'
+  | 'memory'
+  | 'cpu'
+  | 'request_rate'
+  | 'db_connection_errors'
+  | 'health';
+
+async function orNull<Answer>(asked: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof RollbackApiError && error.status === 404) return null;
+    throw error;
+  }
+}
+
 type Query = Readonly<Record<string, string | number | undefined>>;
 
 const gatePatienceMs = 40_000;
@@ -144,7 +190,7 @@ function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
     const target = new URL(path, url);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) target.searchParams.set(name, String(value));
-    const request: RequestInit = {
+    const question: Question = {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -153,14 +199,14 @@ function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
       signal: AbortSignal.timeout(patienceMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     };
-    const response = await fetch(target, request).catch((error: unknown) => {
-      throw new RollbackApiError(0, `the API at ${url} does not answer: ${causeOf(error)}`, { cause: error });
+    const { status, text } = await askText(target, question).catch((error: unknown) => {
+      const reason = question.signal.aborted ? `nothing within ${patienceMs} ms` : causeOf(error);
+      throw new RollbackApiError(0, `the API at ${url} does not answer: ${reason}`, { cause: error });
     });
-    const text = await response.text();
     const answer = parse(text);
-    if (response.ok || alsoAnswers.includes(response.status)) return answer as Answer;
+    if ((status >= 200 && status < 300) || alsoAnswers.includes(status)) return answer as Answer;
     const reason = (answer as { error?: string } | null)?.error ?? text.slice(0, 500);
-    throw new RollbackApiError(response.status, reason);
+    throw new RollbackApiError(status, reason);
   };
 }
 
@@ -173,6 +219,7 @@ function parse(text: string): unknown {
 }
 
 function causeOf(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  return cause instanceof Error ? cause.message || cause.name : String(cause);
+  // Of `localhost`, which has two addresses.
+  const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
+  return first instanceof Error ? first.message || first.name : String(first);
 }

@@ -3,7 +3,11 @@ import { resolve } from 'node:path';
 import { ConfigError } from './findings.ts';
 import type { Env } from './references.ts';
 
-const usualPlaces = ['rollback-config.yml', '.claude/advanced-features/rollback-config.yml'];
+/** Where a file is looked for that nobody named, relative to the working folder. */
+export const usualPlaces: readonly string[] = [
+  'rollback-config.yml',
+  '.claude/advanced-features/rollback-config.yml',
+];
 
 export interface WhereToLook {
   /** What `--config` says. */

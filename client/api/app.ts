@@ -53,7 +53,7 @@ export function createApp(options: AppOptions): App {
       if (!result.success) return context.json({ error: describeIssues(result.error) }, 400);
     },
   });
-  app.use(secureHeaders({ contentSecurityPolicy }));
+  app.use(secureHeaders({ contentSecurityPolicy, referrerPolicy: 'same-origin' }));
   app.use(compress());
   app.use(
     bodyLimit({

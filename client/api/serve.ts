@@ -37,6 +37,8 @@ export interface ServeOptions {
 export interface RunningApi {
   readonly url: string;
   readonly operations: Operations;
+  /** Ends every connection; whoever was connected may come again. */
+  cutLines(): void;
   close(): Promise<void>;
 }
 
@@ -75,14 +77,18 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
   });
   const { port } = server.address() as AddressInfo;
   const stopCatchingUp = catchUp(operations);
+  const cutLines = () => {
+    if ('closeAllConnections' in server) server.closeAllConnections();
+  };
   return {
     url: `http://${options.host}:${port}`,
     operations,
+    cutLines,
     close: () =>
       new Promise<void>((resolve) => {
         stopCatchingUp();
         server.close(() => resolve());
-        if ('closeAllConnections' in server) server.closeAllConnections();
+        cutLines();
       }),
   };
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { defaultEnvironment } from '../../domain/identity.ts';
-import { createRollbackClient, type RollbackClient, type Scope } from '../rollback-client.ts';
+import { defaultEnvironment, type ProductKey } from '../../domain/identity.ts';
+import { createRollbackClient, type RollbackClient } from '../rollback-client.ts';
 import { CommandFailure, exitCode } from './exit-codes.ts';
 
 /** Options that every command has. */
@@ -29,13 +29,17 @@ export function tokenFile(folder: string): string {
 
 /** The API that `--api`, `ORCHESTRATOR_API` or the data folder names, with its token. */
 export function apiClient(options: CommonOptions): RollbackClient {
+  return createRollbackClient(apiPlace(options));
+}
+
+export function apiPlace(options: CommonOptions): { readonly url: string; readonly token: string } {
   const folder = dataFolder(options);
   const url = options.api ?? process.env.ORCHESTRATOR_API ?? readUrl(folder);
   const token = process.env.ORCHESTRATOR_TOKEN ?? readToken(folder);
-  return createRollbackClient({ url, token });
+  return { url, token };
 }
 
-export function scopeOf(product: string, options: CommonOptions): Scope {
+export function scopeOf(product: string, options: CommonOptions): ProductKey {
   return { product, environment: options.environment ?? defaultEnvironment };
 }
 

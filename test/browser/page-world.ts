@@ -10,6 +10,8 @@ export interface PageWorld {
   readonly client: RollbackClient;
   /** A page that is signed in, in a browser context of its own. */
   open(path: string, options?: BrowserContextOptions): Promise<OpenPage>;
+  /** Ends every connection to the API, as a proxy does that is restarted. */
+  cutLines(): void;
   end(): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export async function createPageWorld(): Promise<PageWorld> {
       if (path !== '/') await go(path);
       return { page, complaints, go };
     },
+    cutLines: () => world.api.cutLines(),
     async end() {
       await browser.close();
       await world.end();

@@ -17,8 +17,9 @@ type Status = Awaited<ReturnType<Client['status']>>;
 /** Without a product: every product in one line. */
 export async function status([product]: string[], options: Options): Promise<void> {
   const client = apiClient(options);
-  if (product === undefined) return overview(client, options);
-  if (options.watch) return follow(client, product, options);
+  const isLive = options.watch === true && options.json !== true && isTerminal();
+  if (product === undefined) return isLive ? watchAll(client, options) : overview(client, options);
+  if (options.watch) return isLive ? watchOne(client, product, options) : follow(client, product, options);
   const found = await client.status(scopeOf(product, options));
   print(options, found, describe(found));
 }
@@ -69,14 +70,60 @@ function wayBackLine(readiness: NonNullable<Status['readiness']>): string {
     : `WAY BACK NOT READY (${when}): ${missing}`;
 }
 
+/** Somebody looks at it, and can leave it. */
+function isTerminal(): boolean {
+  return process.stdout.isTTY === true && process.stdin.isTTY === true && process.env.TERM !== 'dumb';
+}
+
+async function watchAll(client: Client, options: Options): Promise<void> {
+  const endMs = Date.now() + timeoutOf(options);
+  const { watchLive } = await import('../live/watch-live.ts');
+  await client.products();
+  const end = await watchLive({ client, only: null, endMs });
+  if (end.kind === 'timeout') process.exitCode = exitCode.timeout;
+  if (end.kind === 'interrupted') process.exitCode = exitCode.interrupted;
+  await overview(client, options);
+}
+
+/** Ends as the line-by-line way does, and leaves what matters on the terminal. */
+async function watchOne(client: Client, product: string, options: Options): Promise<void> {
+  const scope = scopeOf(product, options);
+  const endMs = Date.now() + timeoutOf(options);
+  const deployment = await currentOf(client, product, options);
+  const { watchLive } = await import('../live/watch-live.ts');
+  const end = await watchLive({ client, only: { ...scope, deployment }, endMs });
+  print(options, null, describe(await client.status(scope)));
+  if (end.kind === 'ended') return tellEnd(options, deployment, end);
+  if (end.kind === 'timeout') throw lateOf(deployment, options);
+  if (end.kind === 'interrupted') process.exitCode = exitCode.interrupted;
+}
+
+async function currentOf(client: Client, product: string, options: Options): Promise<string> {
+  const { current } = await client.status(scopeOf(product, options));
+  if (current !== null) return current.deployment;
+  throw new CommandFailure(exitCode.notFound, `no deployment of ${product} is known`);
+}
+
+interface Ended {
+  readonly outcome: string;
+  readonly outcomeReason: string | null;
+}
+
+function tellEnd(options: Options, deployment: string, ended: Ended): void {
+  const { outcome, outcomeReason } = ended;
+  print(options, ended, `${deployment} ended: ${outcome} (${outcomeReason ?? ''})`);
+  if (outcome === 'rolled_back' || outcome === 'needs_attention') process.exitCode = exitCode.degraded;
+}
+
+function lateOf(deployment: string, options: Options): CommandFailure {
+  return new CommandFailure(exitCode.timeout, `${deployment} has not ended after ${options.timeout} s`);
+}
+
 /** Prints what happens as it happens, until the deployment that was current at the start has ended. */
 async function follow(client: Client, product: string, options: Options): Promise<void> {
   const scope = scopeOf(product, options);
   const endMs = Date.now() + timeoutOf(options);
-  const first = await client.status(scope);
-  if (first.current === null)
-    throw new CommandFailure(exitCode.notFound, `no deployment of ${product} is known`);
-  const { deployment } = first.current;
+  const deployment = await currentOf(client, product, options);
   const shown = new Set<string>();
   for (;;) {
     const found = await client.deployment({ ...scope, deployment });
@@ -86,14 +133,9 @@ async function follow(client: Client, product: string, options: Options): Promis
       shown.add(`${entry.atMs}${entry.text}`);
       print(options, entry, line);
     }
-    const { outcome, outcomeReason } = found.deployment;
-    if (outcome !== null) {
-      print(options, found.deployment, `${deployment} ended: ${outcome} (${outcomeReason ?? ''})`);
-      if (outcome === 'rolled_back' || outcome === 'needs_attention') process.exitCode = exitCode.degraded;
-      return;
-    }
-    if (Date.now() > endMs)
-      throw new CommandFailure(exitCode.timeout, `${deployment} has not ended after ${options.timeout} s`);
+    const { outcome } = found.deployment;
+    if (outcome !== null) return tellEnd(options, deployment, { ...found.deployment, outcome });
+    if (Date.now() > endMs) throw lateOf(deployment, options);
     await sleep(1_000);
   }
 }

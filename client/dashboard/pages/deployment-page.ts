@@ -94,7 +94,7 @@ function figure(story: DeploymentStory, series: SignalSeries): Markup {
   return html`<figure class="plot" data-chart><figcaption><b>${signalNames[signal]}</b> <span class="quiet">${unit}</span> ${legend(series)}</figcaption>
 <div class="canvas">${raw(chart(input))}</div>
 <script type="application/json">${raw(JSON.stringify(data).replaceAll('<', '\\u003c'))}</script>
-<details class="data"><summary>As a table</summary><div class="scroll">${table(series, chartWords(input))}</div></details></figure>`;
+<details class="data"><summary>As a table</summary><div class="scroll" tabindex="0" role="region" aria-label="Values">${table(series, chartWords(input))}</div></details></figure>`;
 }
 
 function legend({ baseline, threshold, unit }: SignalSeries): Markup {

@@ -84,7 +84,7 @@ function evidence({
   const known = (value: number | null) => (value === null ? 'unknown' : shortNumber(value));
   return html`<section aria-label="Evidence"><h2>Evidence</h2>
 <h3>The last ${rows.length} checks</h3>
-<div class="scroll"><table class="list"><thead><tr><th scope="col">Time</th><th scope="col">Service</th><th scope="col">Errors/min</th><th scope="col">Requests/s</th><th scope="col">p95 ms</th><th scope="col">Memory %</th><th scope="col">Failed probes</th></tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="Checks"><table class="list"><thead><tr><th scope="col">Time</th><th scope="col">Service</th><th scope="col">Errors/min</th><th scope="col">Requests/s</th><th scope="col">p95 ms</th><th scope="col">Memory %</th><th scope="col">Failed probes</th></tr></thead>
 <tbody>${rows.map((row) => html`<tr><td>${row.at.slice(11, 19)}</td><td>${row.service}</td><td class="number">${row.error_rate}</td><td class="number">${row.request_rate}</td><td class="number">${known(row.p95_latency_ms)}</td><td class="number">${known(row.memory_usage_percent)}</td><td class="number">${row.failed_probes}</td></tr>`)}</tbody></table></div>
 <h3>Logs: ${lines.length} of ${logs_total} matching lines</h3>
 <p class="quiet">${logs_reference}</p>

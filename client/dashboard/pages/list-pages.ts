@@ -18,7 +18,7 @@ export function deploymentsBody(deployments: readonly Deployment[], view: ListVi
 ${
   deployments.length === 0
     ? html`<p class="empty">No deployment is known. Pipelines report them: <code>orchestrator deployed PRODUCT RELEASE</code>.</p>`
-    : html`<div class="scroll"><table class="list"><thead><tr><th scope="col">Deployed</th><th scope="col">Product</th><th scope="col">Release</th><th scope="col">Outcome</th><th scope="col">Why</th></tr></thead>
+    : html`<div class="scroll" tabindex="0" role="region" aria-label="Deployments"><table class="list"><thead><tr><th scope="col">Deployed</th><th scope="col">Product</th><th scope="col">Release</th><th scope="col">Outcome</th><th scope="col">Why</th></tr></thead>
 <tbody>${deployments.map(
         (deployment) =>
           html`<tr><td>${time(deployment.deployedAtMs)}</td><td>${productTitle(deployment)}</td><th scope="row"><a href="${deploymentPath(deployment)}">${releaseNames(deployment.services)}</a>${deployment.origin === 'reported' ? '' : html` <span class="quiet">${deployment.origin}</span>`}</th><td>${badge(deployment.outcome ?? (deployment.status === 'waiting' ? 'waiting' : 'watching'))}</td><td class="why">${deployment.outcomeReason ?? ''}</td></tr>`,
@@ -32,7 +32,7 @@ export function incidentsBody(incidents: readonly Incident[], view: ListView): M
 ${
   incidents.length === 0
     ? html`<p class="empty">No incidents: nothing was rolled back.</p>`
-    : html`<div class="scroll"><table class="list"><thead><tr><th scope="col">Opened</th><th scope="col">Product</th><th scope="col">Incident</th><th scope="col">From → to</th><th scope="col">Outcome</th><th scope="col">Took</th><th scope="col">Why</th><th scope="col">Review</th></tr></thead>
+    : html`<div class="scroll" tabindex="0" role="region" aria-label="Incidents"><table class="list"><thead><tr><th scope="col">Opened</th><th scope="col">Product</th><th scope="col">Incident</th><th scope="col">From → to</th><th scope="col">Outcome</th><th scope="col">Took</th><th scope="col">Why</th><th scope="col">Review</th></tr></thead>
 <tbody>${incidents.map(incidentRow)}</tbody></table></div>`
 }
 ${more(view)}`;
