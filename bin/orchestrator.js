@@ -2,7 +2,8 @@
 // Plain JavaScript, so that an old Node can say what it needs. Built code runs from dist/; a checkout runs its TypeScript.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire, enableCompileCache } from 'node:module';
+// Not each name by itself: an old Node has no enableCompileCache, and could then not even say what is missing.
+import * as nodeModule from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +33,7 @@ function keepCompiledCode() {
   const home = homedir();
   const folder = process.env.XDG_CACHE_HOME || join(home, '.cache');
   if (existsSync(folder) || existsSync(home))
-    enableCompileCache(join(folder, 'rollback-orchestrator', 'node'));
+    nodeModule.enableCompileCache(join(folder, 'rollback-orchestrator', 'node'));
 }
 
 /** The runtime that the package carries as an optional dependency. */
@@ -46,7 +47,7 @@ function bundledNode() {
   };
   const name = names[`${process.platform}-${process.arch}`];
   try {
-    const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    const manifest = nodeModule.createRequire(import.meta.url).resolve(`${name}/package.json`);
     return fileURLToPath(
       new URL(process.platform === 'win32' ? 'bin/node.exe' : 'bin/node', `file://${manifest}`),
     );

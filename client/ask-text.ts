@@ -8,14 +8,18 @@ export interface Question {
   readonly signal: AbortSignal;
 }
 
+export interface TextAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** The header, as it came. */
+  readonly retryAfter: string | undefined;
+}
+
 /**
  * One request and its whole answer as text, of any status. Not `fetch`: a process that lives for one question waits longer for
  * its parser in WebAssembly, at the start and once more at the end, than for the answer.
  */
-export async function askText(
-  url: URL,
-  { method, headers, body, signal }: Question,
-): Promise<{ readonly status: number; readonly text: string }> {
+export async function askText(url: URL, { method, headers, body, signal }: Question): Promise<TextAnswer> {
   const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
   return new Promise((resolve, reject) => {
     const asked = request(url, { method, headers, signal }, (response: IncomingMessage) => {
@@ -25,7 +29,9 @@ export async function askText(
         text += piece;
       });
       response.once('error', reject);
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      response.once('end', () =>
+        resolve({ status: response.statusCode ?? 0, text, retryAfter: response.headers['retry-after'] }),
+      );
     });
     asked.once('error', reject);
     asked.end(body);

@@ -1,229 +1,266 @@
-import type { z } from '@hono/zod-openapi';
 import type {
-  auditEntry,
-  linkRequest,
-  madeToken,
-  newTokenRequest,
-  signInLink,
-  token,
-  whoAmI,
-} from './api/access/access-schemas.ts';
-import type { productNow } from './api/reading/reading-schemas.ts';
-import type {
-  answer,
-  commandRequest,
-  deployment,
-  deploymentReport,
-  floorRequest,
-  gateAnswer,
-  gateRequest,
-  incident,
-  pauseRequest,
-  productStatus,
-  readiness,
-  reported,
-  reviewRequest,
-  rollbackPlan,
-  rollbackRequest,
-  standingRequest,
-  statistics,
-  timelineEntry,
-} from './api/schemas.ts';
-import { askText, type Question } from './ask-text.ts';
+  Answer,
+  AuditEntry,
+  CommandRequest,
+  Deployment,
+  DeploymentReport,
+  FloorRequest,
+  GateAnswer,
+  GateRequest,
+  Incident,
+  IncidentStory,
+  Lesson,
+  LessonsQuery,
+  LinkRequest,
+  MadeToken,
+  NewTokenRequest,
+  PauseRequest,
+  ProductNow,
+  ProductStatus,
+  Readiness,
+  Reported,
+  ReviewRequest,
+  RollbackPlan,
+  RollbackRequest,
+  ServiceSeries,
+  SignInLink,
+  StandingRequest,
+  Statistics,
+  TimelineEntry,
+  Token,
+  WhoAmI,
+} from './answers.ts';
+import { type ClientOptions, createSender, RollbackApiError, type Send } from './send-request.ts';
 
-export interface ClientOptions {
-  /** E.g. `http://127.0.0.1:4600`. */
-  readonly url: string;
-  readonly token: string;
-  /** Whole time for one request, milliseconds; default 15,000. */
-  readonly timeoutMs?: number;
-}
+export type { ServiceSeries, SignalName, SignalSeries } from './answers.ts';
+export { type ClientOptions, RollbackApiError } from './send-request.ts';
 
-type Body<Schema extends z.ZodType> = z.input<Schema>;
-type Result<Schema extends z.ZodType> = z.output<Schema>;
-
+/** A product in one environment. */
 export interface Scope {
   readonly product: string;
+  /** Default: `production`. */
   readonly environment?: string;
 }
 
-/** The API refused, or could not be reached (`status` 0). */
-export class RollbackApiError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'RollbackApiError';
-    this.status = status;
-  }
+export interface Filter {
+  readonly product?: string;
+  readonly environment?: string;
+  /** At most so many, newest first; default 50, at most 500. */
+  readonly limit?: number;
 }
 
-/** The typed client for pipelines; the CLI and nothing else of ours talks to the API through it. */
+/**
+ * The typed client of the HTTP API, for pipelines and programs; the command line and nothing else of ours uses it, too.
+ *
+ * Every method rejects with a {@link RollbackApiError} whose message is a sentence for people. A call is made again while the API is
+ * not reached or answers 429 or 503 (see {@link ClientOptions.retryForMs}); what that means for each is said with it.
+ */
 export function createRollbackClient(options: ClientOptions) {
   const send = createSender(options);
-  const at = ({ product }: Scope, what = '') => `/v1/products/${encodeURIComponent(product)}${what}`;
-  const query = ({ environment }: Scope) => (environment === undefined ? {} : { environment });
   return {
-    reportDeployment: (body: Body<typeof deploymentReport>) =>
-      send<Result<typeof reported>>('POST', '/v1/deployments', {}, body),
-    deployments: (filter: { product?: string; environment?: string; limit?: number } = {}) =>
-      send<{ deployments: Result<typeof deployment>[] }>('GET', '/v1/deployments', filter),
-    deployment: (scope: Scope & { deployment: string }) =>
-      send<{ deployment: Result<typeof deployment>; timeline: Result<typeof timelineEntry>[] }>(
-        'GET',
-        `/v1/deployments/${encodeURIComponent(scope.product)}/${encodeURIComponent(scope.deployment)}`,
-        query(scope),
-      ),
-    /** What was measured, service by service; `null` where the API does not serve it. */
-    series: (scope: Scope & { deployment: string; service?: string; points?: number }) =>
-      orNull(
-        send<{ services: ServiceSeries[] }>(
-          'GET',
-          `/v1/deployments/${encodeURIComponent(scope.product)}/${encodeURIComponent(scope.deployment)}/series`,
-          { ...query(scope), service: scope.service, points: scope.points },
-        ),
-      ),
-    /** Every product as the page shows it, worst first. `points`: of a signal; 0: no series. */
-    overview: (points = 0) =>
-      send<{ products: Result<typeof productNow>[] }>('GET', '/v1/overview', { points }),
-    products: () => send<{ products: { product: string; environment: string }[] }>('GET', '/v1/products', {}),
-    status: (scope: Scope) => send<Result<typeof productStatus>>('GET', at(scope), query(scope)),
-    rollback: (scope: Scope, body: Body<typeof rollbackRequest>) =>
-      send<Result<typeof answer>>('POST', at(scope, '/rollback'), query(scope), body, [409]),
-    planRollback: (scope: Scope) =>
-      send<Result<typeof rollbackPlan>>('GET', at(scope, '/rollback'), query(scope)),
-    pause: (scope: Scope, body: Body<typeof pauseRequest>) =>
-      send<Result<typeof answer>>('POST', at(scope, '/pause'), query(scope), body),
-    resume: (scope: Scope, by?: string) =>
-      send<Result<typeof answer>>('POST', at(scope, '/resume'), query(scope), by === undefined ? {} : { by }),
-    command: (scope: Scope, name: CommandName, body: Body<typeof commandRequest> = {}) =>
-      send<Result<typeof answer>>('POST', at(scope, `/${name}`), query(scope), body, [409]),
-    setStanding: (scope: Scope, release: string, body: Body<typeof standingRequest>) =>
-      send<Result<typeof answer>>(
-        'POST',
-        at(scope, `/releases/${encodeURIComponent(release)}`),
-        query(scope),
-        body,
-      ),
-    setFloor: (scope: Scope, body: Body<typeof floorRequest>) =>
-      send<Result<typeof answer>>('POST', at(scope, '/floor'), query(scope), body),
-    /** Answers also when the gate is shut; asking may take half a minute, for a worker looks at everything. */
-    gate: (scope: Scope, body: Body<typeof gateRequest> = {}) =>
-      send<Result<typeof gateAnswer>>('POST', at(scope, '/gate'), query(scope), body, [409], gatePatienceMs),
-    readiness: (scope: Scope) => send<Result<typeof readiness>>('GET', at(scope, '/readiness'), query(scope)),
-    incidents: (filter: { product?: string; environment?: string; limit?: number } = {}) =>
-      send<{ incidents: Result<typeof incident>[] }>('GET', '/v1/incidents', filter),
-    incident: (id: string) =>
-      send<{
-        incident: Result<typeof incident>;
-        report: Record<string, unknown> | null;
-        timeline: Result<typeof timelineEntry>[];
-      }>('GET', `/v1/incidents/${encodeURIComponent(id)}`, {}),
-    review: (id: string, body: Body<typeof reviewRequest>) =>
-      send<Result<typeof answer>>('POST', `/v1/incidents/${encodeURIComponent(id)}/review`, {}, body, [409]),
-    statistics: (days = 30) => send<Result<typeof statistics>>('GET', '/v1/statistics', { days }),
-    me: () => send<Result<typeof whoAmI>>('GET', '/v1/me', {}),
-    /** Opens the page, once, within two minutes. */
-    signInLink: (body: Body<typeof linkRequest> = {}) =>
-      send<Result<typeof signInLink>>('POST', '/v1/sign-in-links', {}, body),
-    tokens: () => send<{ tokens: Result<typeof token>[] }>('GET', '/v1/tokens', {}),
-    makeToken: (body: Body<typeof newTokenRequest>) =>
-      send<Result<typeof madeToken>>('POST', '/v1/tokens', {}, body),
-    /** @param idOrName of the token that shall serve no longer */
-    revokeToken: (idOrName: string) =>
-      send<Result<typeof answer>>('DELETE', `/v1/tokens/${encodeURIComponent(idOrName)}`, {}),
-    audit: (filter: { product?: string; who?: string; limit?: number } = {}) =>
-      send<{ entries: Result<typeof auditEntry>[] }>('GET', '/v1/audit', filter),
-    health: () => send<{ healthy: boolean; problems: string[] }>('GET', '/healthz', {}, undefined, [503]),
-    ready: () => send<{ store: boolean; temporal: boolean }>('GET', '/readyz', {}, undefined, [503]),
+    ...deploying(send),
+    ...commanding(send),
+    ...vouching(send),
+    ...reading(send),
+    ...administering(send),
   };
 }
 
 export type RollbackClient = ReturnType<typeof createRollbackClient>;
+/** `handover` is the API's `handOver`. */
 export type CommandName = 'acknowledge' | 'retry' | 'resolve' | 'abort' | 'handover' | 'traffic';
 
-/** One signal of one service over time. */
-export interface SignalSeries {
-  readonly signal: SignalName;
-  readonly unit: string;
-  readonly baseline: number | null;
-  /** More than this is a breach; `null`: nothing is. */
-  readonly threshold: number | null;
-  /** Oldest first. `null`: not measured. */
-  readonly points: readonly { readonly atMs: number; readonly value: number | null }[];
+/** The gate looks at everything, for which it has to wait for a worker. */
+const gatePatienceMs = 40_000;
+
+function deploying(send: Send) {
+  return {
+    /**
+     * Reports a deployment that has happened; its 24-hour monitor starts. The same `deployment` id is the same deployment, however
+     * often it is reported (`isNew: false`). Without an id the client makes one of the time, so that a repeat is no second deployment.
+     */
+    reportDeployment: (body: DeploymentReport) =>
+      send<Reported>({
+        method: 'POST',
+        path: '/v1/deployments',
+        body: { ...body, deployment: body.deployment ?? `deploy-${stamp()}` },
+      }),
+
+    /** Asks before a deployment; answers also when the gate is shut (`open: false`, with the ways past it). May take half a minute. */
+    gate: (scope: Scope, body: GateRequest = {}) =>
+      send<GateAnswer>({
+        ...at('POST', scope, '/gate', body),
+        alsoAnswers: [409],
+        timeoutMs: gatePatienceMs,
+      }),
+
+    /** Whether a rollback would work, as it was last looked at. */
+    readiness: (scope: Scope) => send<Readiness>(at('GET', scope, '/readiness')),
+
+    /** Deployments, newest first. */
+    deployments: (filter: Filter = {}) =>
+      send<{ deployments: Deployment[] }>({ method: 'GET', path: '/v1/deployments', query: { ...filter } }),
+
+    /** One deployment and its story. `outcome` is `null` while its monitor runs. */
+    deployment: (scope: Scope & { deployment: string }) =>
+      send<{ deployment: Deployment; timeline: TimelineEntry[] }>({
+        method: 'GET',
+        path: deploymentPath(scope),
+        query: { environment: scope.environment },
+      }),
+
+    /** What was measured, service by service; `null` where the API does not serve it. */
+    series: (scope: Scope & { deployment: string; service?: string; points?: number }) =>
+      orNull(
+        send<{ services: ServiceSeries[] }>({
+          method: 'GET',
+          path: `${deploymentPath(scope)}/series`,
+          query: { environment: scope.environment, service: scope.service, points: scope.points },
+        }),
+      ),
+  };
 }
 
-export interface ServiceSeries {
-  readonly service: string;
-  readonly signals: readonly SignalSeries[];
+function commanding(send: Send) {
+  return {
+    /**
+     * Rolls back now, whatever the triggers say. Answers also when it is refused (`accepted: false`, with the reason). One `requestId`
+     * is one command, however often it arrives; without one the client makes it.
+     */
+    rollback: (scope: Scope, body: RollbackRequest) =>
+      send<Answer>({ ...at('POST', scope, '/rollback', withRequestId(body)), alsoAnswers: [409] }),
+
+    /** What a rollback would do now. */
+    planRollback: (scope: Scope) => send<RollbackPlan>(at('GET', scope, '/rollback')),
+
+    /** Holds automatic rollbacks back, until resumed or for `minutes`. Repeated, it is said once more in the timeline. */
+    pause: (scope: Scope, body: PauseRequest) => send<Answer>(at('POST', scope, '/pause', body)),
+
+    /** Ends a pause; a breach that stands is acted on at once. */
+    resume: (scope: Scope, by?: string) =>
+      send<Answer>(at('POST', scope, '/resume', by === undefined ? {} : { by })),
+
+    /** A word to a rollback under way; answers also when it is refused. One `requestId` is one command. */
+    command: (scope: Scope, name: CommandName, body: CommandRequest = {}) =>
+      send<Answer>({ ...at('POST', scope, `/${name}`, withRequestId(body)), alsoAnswers: [409] }),
+  };
 }
 
-export type SignalName =
-  | 'error_rate'
-  | 'latency_p50'
-  | 'latency_p95'
-  | 'latency_p99'
-  | 'memory'
-  | 'cpu'
-  | 'request_rate'
-  | 'db_connection_errors'
-  | 'health';
+function vouching(send: Send) {
+  return {
+    /** Declares a release good (a rollback target at once) or bad (never one). Repeated, it is the same. */
+    setStanding: (scope: Scope, release: string, body: StandingRequest) =>
+      send<Answer>(at('POST', scope, `/releases/${encodeURIComponent(release)}`, body)),
 
-async function orNull<Answer>(asked: Promise<Answer>): Promise<Answer | null> {
+    /** No release older than this one is restored from now on; `null` lifts that. */
+    setFloor: (scope: Scope, body: FloorRequest) => send<Answer>(at('POST', scope, '/floor', body)),
+
+    /** The owner's review of an incident; answers also when there is one already (`accepted: false`). */
+    review: (id: string, body: ReviewRequest) =>
+      send<Answer>({
+        method: 'POST',
+        path: `/v1/incidents/${encodeURIComponent(id)}/review`,
+        body,
+        alsoAnswers: [409],
+      }),
+  };
+}
+
+function reading(send: Send) {
+  return {
+    /**
+     * Every product as the page shows it, worst first.
+     * @param points of each signal; 0: no series
+     */
+    overview: (points = 0) =>
+      send<{ products: ProductNow[] }>({ method: 'GET', path: '/v1/overview', query: { points } }),
+    /** Every configured product that the caller may see. */
+    products: () =>
+      send<{ products: { product: string; environment: string }[] }>({ method: 'GET', path: '/v1/products' }),
+
+    /** What is live and what is going on. */
+    status: (scope: Scope) => send<ProductStatus>(at('GET', scope, '')),
+
+    /** Incidents, newest first. */
+    incidents: (filter: Filter = {}) =>
+      send<{ incidents: Incident[] }>({ method: 'GET', path: '/v1/incidents', query: { ...filter } }),
+
+    /** An incident with its report and its timeline. */
+    incident: (id: string) =>
+      send<IncidentStory>({ method: 'GET', path: `/v1/incidents/${encodeURIComponent(id)}` }),
+
+    /** Has this happened before, and what fixed it? Best first; newest first where nothing is asked. */
+    lessons: (question: LessonsQuery = {}) =>
+      send<{ lessons: Lesson[] }>({
+        method: 'GET',
+        path: '/v1/lessons',
+        query: { ...question } as Record<string, string | number | undefined>,
+      }),
+
+    /** The last days in figures. */
+    statistics: (days = 30) => send<Statistics>({ method: 'GET', path: '/v1/statistics', query: { days } }),
+
+    /** What is wrong with the system itself, one sentence each. */
+    health: () =>
+      send<{ healthy: boolean; problems: string[] }>({
+        method: 'GET',
+        path: '/healthz',
+        alsoAnswers: [503],
+      }),
+
+    /** Whether store and Temporal are reached. */
+    ready: () =>
+      send<{ store: boolean; temporal: boolean }>({ method: 'GET', path: '/readyz', alsoAnswers: [503] }),
+  };
+}
+
+function administering(send: Send) {
+  return {
+    /** Who the API takes the caller for, and what they may do. */
+    me: () => send<WhoAmI>({ method: 'GET', path: '/v1/me' }),
+
+    /** Opens the page, once, within two minutes. */
+    signInLink: (body: LinkRequest = {}) =>
+      send<SignInLink>({ method: 'POST', path: '/v1/sign-in-links', body }),
+
+    tokens: () => send<{ tokens: Token[] }>({ method: 'GET', path: '/v1/tokens' }),
+
+    /** The secret is in this answer only; therefore it is never asked for twice. */
+    makeToken: (body: NewTokenRequest) =>
+      send<MadeToken>({ method: 'POST', path: '/v1/tokens', body, once: true }),
+
+    /** @param idOrName of the token that shall serve no longer */
+    revokeToken: (idOrName: string) =>
+      send<Answer>({ method: 'DELETE', path: `/v1/tokens/${encodeURIComponent(idOrName)}` }),
+
+    /** Every command, done or refused, newest first. */
+    audit: (filter: { product?: string; who?: string; limit?: number } = {}) =>
+      send<{ entries: AuditEntry[] }>({ method: 'GET', path: '/v1/audit', query: filter }),
+  };
+}
+
+function at(method: 'GET' | 'POST', { product, environment }: Scope, what: string, body?: unknown) {
+  return { method, path: `/v1/products/${encodeURIComponent(product)}${what}`, query: { environment }, body };
+}
+
+function deploymentPath({ product, deployment }: Scope & { deployment: string }): string {
+  return `/v1/deployments/${encodeURIComponent(product)}/${encodeURIComponent(deployment)}`;
+}
+
+function withRequestId<Body extends { requestId?: string | undefined }>(body: Body): Body {
+  return { ...body, requestId: body.requestId ?? crypto.randomUUID() };
+}
+
+/** `20261124t101500`, as ids are written. */
+function stamp(): string {
+  return new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase();
+}
+
+async function orNull<Found>(asked: Promise<Found>): Promise<Found | null> {
   try {
     return await asked;
   } catch (error) {
     if (error instanceof RollbackApiError && error.status === 404) return null;
     throw error;
   }
-}
-
-type Query = Readonly<Record<string, string | number | undefined>>;
-
-const gatePatienceMs = 40_000;
-
-function createSender({ url, token, timeoutMs = 15_000 }: ClientOptions) {
-  return async function send<Answer>(
-    method: 'GET' | 'POST' | 'DELETE',
-    path: string,
-    query: Query,
-    body?: unknown,
-    alsoAnswers: readonly number[] = [],
-    patienceMs = timeoutMs,
-  ): Promise<Answer> {
-    const target = new URL(path, url);
-    for (const [name, value] of Object.entries(query))
-      if (value !== undefined) target.searchParams.set(name, String(value));
-    const question: Question = {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      signal: AbortSignal.timeout(patienceMs),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    };
-    const { status, text } = await askText(target, question).catch((error: unknown) => {
-      const reason = question.signal.aborted ? `nothing within ${patienceMs} ms` : causeOf(error);
-      throw new RollbackApiError(0, `the API at ${url} does not answer: ${reason}`, { cause: error });
-    });
-    const answer = parse(text);
-    if ((status >= 200 && status < 300) || alsoAnswers.includes(status)) return answer as Answer;
-    const reason = (answer as { error?: string } | null)?.error ?? text.slice(0, 500);
-    throw new RollbackApiError(status, reason);
-  };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function causeOf(error: unknown): string {
-  // Of `localhost`, which has two addresses.
-  const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
-  return first instanceof Error ? first.message || first.name : String(first);
 }

@@ -23,6 +23,7 @@ import { addCommandRoutes } from './command-routes.ts';
 import { addDeploymentRoutes } from './deployment-routes.ts';
 import { addGateRoutes } from './gate-routes.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
+import { addLessonRoutes } from './lesson-routes.ts';
 import { addOtlpRoutes } from './otlp-routes.ts';
 import { createFeed } from './reading/feed.ts';
 import { addReadingRoutes } from './reading-routes.ts';
@@ -119,6 +120,7 @@ export function createApp(options: AppOptions): App {
   addOtlpRoutes(app, options);
   addGateRoutes(app, options);
   addIncidentRoutes(app, options);
+  addLessonRoutes(app, options);
   addAccessRoutes(app, options);
   addStatisticsRoutes(app, options);
   addHealth(app, options);

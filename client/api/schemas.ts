@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { triggerTypes } from '../../domain/detection/verdict.ts';
 import { defaultEnvironment, identifierPattern } from '../../domain/identity.ts';
 import { productPhases } from '../../domain/product-phase.ts';
 
@@ -124,6 +125,17 @@ export const listQuery = z.object({
   product: identifier('product').optional(),
   environment: identifier('environment').optional(),
   limit: wholeNumber(1, 500).default(50),
+});
+
+export const lessonsQuery = z.object({
+  query: z.string().trim().max(1_000).default('').describe('words: of an error, a file, a symptom, a fix'),
+  like: z.string().max(200).optional().describe('an incident: has its pattern happened before?'),
+  product: identifier('product').optional(),
+  environment: identifier('environment').optional(),
+  service: identifier('service').optional(),
+  trigger: z.enum(triggerTypes).optional(),
+  cause: z.string().max(100).optional().describe('as a report has it: n_plus_one_query'),
+  limit: z.coerce.number().int().min(1).max(100).default(10),
 });
 
 const day = z.iso.date();
@@ -336,6 +348,33 @@ export const incident = z
     review: z.object({ by: z.string(), verdict: z.string(), note: z.string(), atMs: z.number() }).nullable(),
   })
   .openapi('Incident');
+
+export const lesson = z
+  .object({
+    incident: z.string(),
+    product: z.string(),
+    environment: z.string(),
+    openedAtMs: z.number(),
+    reason: z.string(),
+    triggers: z.array(z.enum(triggerTypes)),
+    services: z.array(z.string()),
+    cause: z.string(),
+    causeSummary: z.string().nullable().describe('the hypothesis; null: there is no report yet'),
+    from: z.string(),
+    to: z.string().nullable().describe('what was put back; null: nothing'),
+    outcome: z.string().nullable(),
+    outcomeReason: z.string().nullable(),
+    review: z
+      .object({ by: z.string(), verdict: z.string(), note: z.string(), atMs: z.number() })
+      .nullable()
+      .describe('what its owner found, and often what fixed it'),
+    commits: z.array(
+      z.object({ id: z.string(), subject: z.string(), author: z.string(), files: z.array(z.string()) }),
+    ),
+    score: z.number().describe('only its order means something'),
+    why: z.string().describe('why it was found: same cause, same file, the words it says'),
+  })
+  .openapi('Lesson');
 
 export const problem = z.object({ error: z.string() }).openapi('Problem');
 

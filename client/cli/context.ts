@@ -27,9 +27,9 @@ export function tokenFile(folder: string): string {
   return join(folder, 'api-token');
 }
 
-/** The API that `--api`, `ORCHESTRATOR_API` or the data folder names, with its token. */
+/** The API that `--api`, `ORCHESTRATOR_API` or the data folder names, with its token. A person is told at once when it does not answer. */
 export function apiClient(options: CommonOptions): RollbackClient {
-  return createRollbackClient(apiPlace(options));
+  return createRollbackClient({ ...apiPlace(options), retryForMs: 0 });
 }
 
 export function apiPlace(options: CommonOptions): { readonly url: string; readonly token: string } {

@@ -7,7 +7,8 @@ const patienceMs = 500;
 
 /** Products and incidents as the API knows them, by the options that are typed already. */
 export function namesFromApi(words: readonly string[]): Names {
-  const client = () => createRollbackClient({ ...apiPlace(optionsIn(words)), timeoutMs: patienceMs });
+  const client = () =>
+    createRollbackClient({ ...apiPlace(optionsIn(words)), timeoutMs: patienceMs, retryForMs: 0 });
   return {
     async products() {
       const { products } = await client().products();

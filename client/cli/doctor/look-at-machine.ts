@@ -70,7 +70,7 @@ async function apiOf(options: CommonOptions): Promise<string> {
   } catch {
     throw new Warning('none is known here', start);
   }
-  const client = createRollbackClient({ ...place, timeoutMs: 3_000 });
+  const client = createRollbackClient({ ...place, timeoutMs: 3_000, retryForMs: 0 });
   const health = await client.health().catch((error: Error) => {
     throw new Warning(error.message, start);
   });

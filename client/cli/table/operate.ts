@@ -1,3 +1,4 @@
+import { actingVariables } from './common.ts';
 import type { Group } from './entry.ts';
 
 const variables = [
@@ -54,6 +55,17 @@ export const operate: Group = {
       examples: ['orchestrator doctor', 'orchestrator doctor --fetch --json'],
       seeAlso: ['config', 'gate', 'up'],
       load: async () => (await import('../commands/doctor.ts')).doctor,
+    },
+    {
+      name: 'mcp',
+      summary: 'Serve agents: the Model Context Protocol on stdin and stdout',
+      about:
+        'Started by an agent’s host, not by hand. Its tools register deployments, wait for their outcome, read incidents, search lessons, roll back and pause; the token’s role decides what is allowed.',
+      variables: actingVariables,
+      exits: [5],
+      examples: ['orchestrator mcp --api https://rollback.example.com'],
+      seeAlso: ['up', 'incidents'],
+      load: async () => (await import('../commands/mcp.ts')).mcp,
     },
   ],
 };

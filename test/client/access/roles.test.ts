@@ -47,6 +47,8 @@ const calls: readonly Call[] = [
   { method: 'get', path: '/v1/incidents', query: '?product=shop', roles: everybody, about: 'shop' },
   // Of another product it is not known.
   { method: 'get', path: '/v1/incidents/{incident}', roles: everybody, about: 'any' },
+  { method: 'get', path: '/v1/lessons', roles: everybody, about: 'any' },
+  { method: 'get', path: '/v1/lessons', query: '?product=shop', roles: everybody, about: 'shop' },
   { method: 'get', path: '/v1/statistics', roles: everybody, about: 'any' },
   { method: 'get', path: '/v1/statistics', query: '?product=shop', roles: everybody, about: 'shop' },
   { method: 'get', path: '/v1/deployments/{product}/{deployment}', roles: everybody, about: 'shop' },
