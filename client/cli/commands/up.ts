@@ -136,7 +136,11 @@ async function announce(
   if (temporalUi !== null) say(`Temporal UI: ${temporalUi}`);
   if (worker !== null) say(`metrics: http://127.0.0.1:${worker.metricsPort}/metrics`);
   if (api === null) return;
-  say(`API: ${api.url} (token in ${tokenFile(system.folder)})`);
+  say(
+    `page and API: ${api.url} ("orchestrator open" prints a link that signs you in; token in ${tokenFile(system.folder)})`,
+  );
+  if (!/^(127\.|localhost$|::1$)/.test(new URL(api.url).hostname.replace(/[[\]]/g, '')))
+    say('warning: the API speaks plain HTTP beyond this machine: put a proxy with TLS before it');
   const place = {
     url: api.url,
     temporalUi,
