@@ -78,7 +78,10 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
       return ended?.outcome ?? outcome;
     },
 
-    /** Registers what is live as a deployment of its own: somebody changed it by hand. `null` when nothing else is live. */
+    /**
+     * Registers what is live as a deployment of its own: somebody changed it by hand. `null` when nothing else is live, and when a
+     * pipeline has reported it meanwhile: its report is the deployment, and nothing observed may supersede it.
+     */
     async registerObserved(
       deployment: MonitoredDeployment,
       live: Readonly<Record<string, readonly string[]>>,
@@ -95,14 +98,16 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
         origin: 'observed',
         deployedAtMs: nowMs,
       };
-      await store.deployments.end(
-        deployment.key,
-        'changed_outside',
-        'somebody changed what is live by hand',
-        nowMs,
+      const registered = await store.deployments.registerInPlaceOf(
+        {
+          deployment: deployment.key.deployment,
+          outcome: 'changed_outside',
+          reason: 'somebody changed what is live by hand',
+          atMs: nowMs,
+        },
+        newDeployment(observed),
       );
-      await store.deployments.register(newDeployment(observed));
-      return observed;
+      return registered === null ? null : observed;
     },
 
     /** What a rollback of this deployment came to; `running` while the row names one, `gone` when it left no outcome. */

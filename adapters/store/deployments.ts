@@ -31,6 +31,11 @@ export interface ListFilter {
 export interface DeploymentRecords {
   /** One transaction with the product row: the deployment becomes current, or waits while a rollback runs. */
   register(deployment: NewDeployment): Promise<Registered>;
+  /**
+   * The same in place of one that is current, which ends with this outcome. `null`, and nothing is changed, where that one is
+   * not current any more, or a rollback holds the product: somebody else was there first.
+   */
+  registerInPlaceOf(replaced: Replaced, deployment: NewDeployment): Promise<Deployment | null>;
   read(key: DeploymentKey): Promise<Deployment | null>;
   /** Newest first. */
   list(filter: ListFilter): Promise<Deployment[]>;
@@ -41,6 +46,13 @@ export interface DeploymentRecords {
   concludeRollback(conclusion: Conclusion): Promise<Concluded>;
   /** Frees a row whose rollback does not run any more, and lets in who waited. `null` when somebody else holds it. */
   freeRow(key: ProductKey, rollbackId: string, atMs: number): Promise<{ released: string | null } | null>;
+}
+
+export interface Replaced {
+  readonly deployment: string;
+  readonly outcome: Outcome;
+  readonly reason: string;
+  readonly atMs: number;
 }
 
 export interface Conclusion {
@@ -65,6 +77,10 @@ export function createDeploymentRecords(db: Kysely<Database>, run: Run): Deploym
   return {
     register: (deployment) =>
       run(() => db.transaction().execute((transaction) => register(transaction, deployment))),
+    registerInPlaceOf: (replaced, deployment) =>
+      run(() =>
+        db.transaction().execute((transaction) => registerInPlaceOf(transaction, replaced, deployment)),
+      ),
     read: (key) => run(() => readOne(db, key)),
     list: (filter) => run(() => list(db, filter)),
     end: (key, outcome, reason, atMs) =>
@@ -104,6 +120,18 @@ async function register(transaction: Transaction<Database>, report: NewDeploymen
   }
   const deployment = await insert(transaction, report, status);
   return { deployment, isNew: true, superseded };
+}
+
+async function registerInPlaceOf(
+  transaction: Transaction<Database>,
+  { deployment, outcome, reason, atMs }: Replaced,
+  report: NewDeployment,
+): Promise<Deployment | null> {
+  await holdRow(transaction, report);
+  const { row } = await changeRow(transaction, report, () => null);
+  if (row.currentDeployment !== deployment || row.rollback !== null) return null;
+  await end(transaction, { ...report, deployment }, outcome, reason, atMs);
+  return (await register(transaction, report)).deployment;
 }
 
 async function conclude(transaction: Transaction<Database>, conclusion: Conclusion): Promise<Concluded> {

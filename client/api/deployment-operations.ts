@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { within } from '../../activities/within.ts';
 import { ofProduct, type Registered } from '../../adapters/store/deployments.ts';
-import { type Deployment, releaseOf, type ServiceRelease } from '../../domain/deployment.ts';
+import { type Deployment, releaseNames, releaseOf, type ServiceRelease } from '../../domain/deployment.ts';
 import { type DeploymentKey, monitorWorkflowId, rollbackWorkflowId } from '../../domain/identity.ts';
 import { type ReleaseStanding, standingWarnings } from '../../domain/last-known-good.ts';
 import { controlQueue } from '../../domain/queues.ts';
@@ -9,11 +9,14 @@ import { floorWarning, type RollbackFloors, withFloor } from '../../domain/rollb
 import { newDeploymentSignal, supersededSignal } from '../../workflows/messages.ts';
 import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
 import { workflowMemo } from '../../workflows/start-options.ts';
+import { ApiError } from './api-error.ts';
 import { knownService, type Lookup } from './lookup.ts';
 import type { OperationsOptions } from './operations.ts';
 
 export interface DeploymentReport {
   readonly key: DeploymentKey;
+  /** Whether the id was chosen by whoever reports: then it names one deployment only. */
+  readonly isIdGiven: boolean;
   readonly services: readonly ServiceRelease[];
   readonly deployedAtMs: number;
   /** When its oldest change was committed, milliseconds since the epoch; `null`: not said. */
@@ -57,7 +60,7 @@ export function createDeploymentOperations(
       if (isNew) notes.push(...standingWarnings(report.services, standings));
       if (deployment.outcome === null) await startMonitor(deployment);
       if (superseded !== null)
-        await tellSuperseded({ ...report.key, deployment: superseded }, report.key.deployment);
+        await tellSuperseded({ ...report.key, deployment: superseded }, deployment.deployment);
       if (deployment.status === 'waiting') {
         notes.push(
           'a rollback is under way: this deployment waits, the rollback verifies it and lets it take over',
@@ -85,15 +88,31 @@ export function createDeploymentOperations(
   async function record(
     report: DeploymentReport,
   ): Promise<{ registered: Registered; standings: readonly ReleaseStanding[] }> {
-    const registered = await store.deployments.register({
-      ...report.key,
-      services: report.services,
-      origin: 'reported',
-      deployedAtMs: report.deployedAtMs,
-      ...(report.changedAtMs == null ? {} : { changedAtMs: report.changedAtMs }),
-    });
+    const registered = await register(report);
     if (report.good !== null) await vouch(report, report.good);
     return { registered, standings: await store.releases.list(report.key) };
+  }
+
+  /** The same id is the same deployment; two releases that are reported in one second are two, under an id each. */
+  async function register(report: DeploymentReport): Promise<Registered> {
+    const { services, key, deployedAtMs, changedAtMs } = report;
+    for (let count = 1; ; count += 1) {
+      const registered = await store.deployments.register({
+        ...key,
+        deployment: count === 1 ? key.deployment : `${key.deployment}-${count}`,
+        services,
+        origin: 'reported',
+        deployedAtMs,
+        ...(changedAtMs == null ? {} : { changedAtMs }),
+      });
+      const known = registered.deployment.services;
+      if (registered.isNew || sameReleases(known, services)) return registered;
+      if (report.isIdGiven)
+        throw new ApiError(
+          409,
+          `deployment ${key.deployment} of ${key.product} is known already, with ${releaseNames(known)} and not ${releaseNames(services)}: give another id`,
+        );
+    }
   }
 
   async function declareFloor(
@@ -158,6 +177,13 @@ export function createDeploymentOperations(
       .signal(newDeploymentSignal, { deployment: newcomer.deployment, services: [...newcomer.services] })
       .catch(ignoreGone);
   }
+}
+
+function sameReleases(some: readonly ServiceRelease[], others: readonly ServiceRelease[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ service, release }) => releaseOf({ services: others }, service) === release)
+  );
 }
 
 /** Who is told may have ended meanwhile; the store tells them otherwise. */

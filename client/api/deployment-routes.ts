@@ -58,8 +58,10 @@ export function addDeploymentRoutes(
           };
     const good = body.good === undefined ? null : { ...body.good, by: authorName(context, body.good.by) };
     const changedAtMs = body.changedAt === undefined ? null : Date.parse(body.changedAt);
-    const result = await operations.report({ key, services, deployedAtMs, changedAtMs, good, floor });
-    const workflowId = monitorWorkflowId(key);
+    const isIdGiven = body.deployment !== undefined;
+    const report = { key, isIdGiven, services, deployedAtMs, changedAtMs, good, floor };
+    const result = await operations.report(report);
+    const workflowId = monitorWorkflowId(result.deployment);
     const link = temporalUi === null ? null : `${temporalUi}/workflows/${encodeURIComponent(workflowId)}`;
     const answer = {
       ...result,

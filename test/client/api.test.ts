@@ -150,6 +150,30 @@ describe('reporting a deployment', () => {
     expect((await get(`/v1/deployments/${product}/build-9`)).status).toBe(404);
   });
 
+  it('takes the same id with another release for a mistake, and two releases of one second for two deployments', async () => {
+    const { product } = world.addProduct('twice');
+    const report = { product, deployment: 'build-1', release: 'v1' };
+    await post('/v1/deployments', report);
+    expect(await post('/v1/deployments', { ...report, release: 'v2' })).toMatchObject({
+      status: 409,
+      body: {
+        error: 'deployment build-1 of twice is known already, with v1 and not v2: give another id',
+      },
+    });
+    const deployedAt = '2026-11-24T10:00:00Z';
+    const ids = [];
+    for (const release of ['v3', 'v4', 'v4', 'v3']) {
+      const { body } = await post('/v1/deployments', { product, release, deployedAt });
+      ids.push(`${release} ${(body.deployment as { deployment: string }).deployment} ${body.isNew}`);
+    }
+    expect(ids).toEqual([
+      'v3 deploy-20261124t100000 true',
+      'v4 deploy-20261124t100000-2 true',
+      'v4 deploy-20261124t100000-2 false',
+      'v3 deploy-20261124t100000 false',
+    ]);
+  });
+
   it('names the place of what is malformed', async () => {
     const malformed: [body: unknown, place: RegExp][] = [
       [{ product: 'Shop', release: 'v1' }, /^product: product "Shop" must start with a lower-case letter/],

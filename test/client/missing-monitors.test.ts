@@ -102,6 +102,7 @@ async function reported(product: string, deployment = 'build-1'): Promise<Deploy
 
 function aReport(key: DeploymentKey) {
   return {
+    isIdGiven: true,
     key,
     services: [{ service: 'web', release: 'v2' }],
     deployedAtMs: Date.now() - 5_000,

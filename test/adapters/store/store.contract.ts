@@ -95,6 +95,34 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         expect(await store.deployments.read({ ...shop, deployment: 'bad' })).toMatchObject({ outcome: null });
       });
 
+      it('in place of the current one ends that with its outcome', async () => {
+        await store.deployments.register(aDeployment('first'));
+        const found = aDeployment('observed-1', { origin: 'observed', deployedAtMs: 2_000 });
+        expect(await store.deployments.registerInPlaceOf(byHand('first'), found)).toMatchObject({
+          status: 'watching',
+        });
+        expect(await store.deployments.read({ ...shop, deployment: 'first' })).toMatchObject({
+          outcome: 'changed_outside',
+          outcomeReason: 'by hand',
+        });
+        expect((await store.products.read(shop)).currentDeployment).toBe('observed-1');
+      });
+
+      it('in place of one that is not current any more, or under a rollback, is refused and changes nothing', async () => {
+        await store.deployments.register(aDeployment('first'));
+        await store.deployments.register(aDeployment('reported', { deployedAtMs: 2_000 }));
+        const found = aDeployment('observed-1', { origin: 'observed', deployedAtMs: 3_000 });
+        expect(await store.deployments.registerInPlaceOf(byHand('first'), found)).toBeNull();
+        expect((await store.products.read(shop)).currentDeployment).toBe('reported');
+        const rollback = { id: 'inc-1', deployment: 'reported', sinceMs: 3_000 };
+        await store.products.change(shop, (row) => ({ ...row, rollback }));
+        expect(await store.deployments.registerInPlaceOf(byHand('reported'), found)).toBeNull();
+        expect(await store.deployments.read({ ...shop, deployment: 'observed-1' })).toBeNull();
+        expect(await store.deployments.read({ ...shop, deployment: 'reported' })).toMatchObject({
+          outcome: null,
+        });
+      });
+
       it('reported twenty times at once, it is one', async () => {
         await store.deployments.register(aDeployment('first'));
         const reports = await Promise.all(
@@ -373,6 +401,113 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
       });
     });
 
+    describe('tokens', () => {
+      const token = {
+        id: 'a1',
+        name: 'ci',
+        hash: 'h',
+        role: 'pipeline' as const,
+        product: 'shop',
+        createdBy: 'Ada',
+        createdAtMs: 1_000,
+        expiresAtMs: 9_000,
+      };
+
+      it('are kept with their use, and revoked once', async () => {
+        expect(await store.tokens.create(token)).toBe(true);
+        await store.tokens.markUsed('a1', 2_000);
+        expect(await store.tokens.read('a1')).toEqual({ ...token, lastUsedAtMs: 2_000, revokedAtMs: null });
+        expect(await store.tokens.revoke('a1', 3_000)).toBe(true);
+        expect(await store.tokens.revoke('a1', 4_000)).toBe(false);
+        expect(await store.tokens.list()).toMatchObject([{ id: 'a1', revokedAtMs: 3_000 }]);
+        expect(await store.tokens.read('b2')).toBeNull();
+      });
+
+      it('have a name of their own while they serve', async () => {
+        await store.tokens.create(token);
+        expect(await store.tokens.create({ ...token, id: 'b2' })).toBe(false);
+        expect(await store.tokens.create({ ...token, id: 'c3', createdAtMs: 9_001 })).toBe(true);
+      });
+    });
+
+    describe('sessions', () => {
+      const session = {
+        hash: 'h',
+        kind: 'link' as const,
+        identity: { by: 'token' as const, token: 'local', name: 'Ada' },
+        expiresAtMs: 5_000,
+      };
+
+      it('are found until they expire', async () => {
+        await store.sessions.open(session);
+        expect(await store.sessions.read('h', 4_999)).toEqual(session);
+        expect(await store.sessions.read('h', 5_000)).toBeNull();
+        expect(await store.sessions.read('other', 0)).toBeNull();
+      });
+
+      it('are closed by one of those who ask at once, and only as what they are', async () => {
+        await store.sessions.open(session);
+        expect(await store.sessions.close('h', 'session', 1_000)).toBeNull();
+        const closed = await Promise.all([1, 2, 3].map(() => store.sessions.close('h', 'link', 1_000)));
+        expect(closed.filter((found) => found !== null)).toEqual([session]);
+      });
+    });
+
+    it('keeps the audit trail, newest first, by product and by who', async () => {
+      const entry = {
+        atMs: 1_000,
+        who: 'Ada',
+        kind: 'person',
+        from: '127.0.0.1',
+        call: 'POST /v1/products/{product}/rollback',
+        product: 'shop',
+        environment: 'production',
+        why: 'UI broken',
+        status: 200,
+        answer: 'begun',
+      };
+      await store.audit.append(entry);
+      await store.audit.append({ ...entry, atMs: 2_000, who: 'Ben', product: null });
+      expect(await store.audit.list({ limit: 10 })).toEqual([
+        { ...entry, atMs: 2_000, who: 'Ben', product: null },
+        entry,
+      ]);
+      expect(await store.audit.list({ product: 'shop', limit: 10 })).toEqual([entry]);
+      expect(await store.audit.list({ who: 'Ben', limit: 10 })).toHaveLength(1);
+    });
+
+    describe('what changed', () => {
+      it('is told once, of whichever record, and nothing of before', async () => {
+        await store.deployments.register(aDeployment('first'));
+        const { mark, products } = await store.changes.since(null);
+        expect(products).toEqual([]);
+        expect((await store.changes.since(mark)).products).toEqual([]);
+        const writes = [
+          () => store.timeline.append([anEntry('x', { product: 'blog' })]),
+          () => store.watches.record({ ...shop, deployment: 'first' }, aWatch(1_000), []),
+          () => store.products.change({ ...shop, product: 'cart' }, (row) => ({ ...row, pause: null })),
+        ];
+        let seen = mark;
+        const told: string[] = [];
+        for (const write of writes) {
+          await write();
+          const found = await store.changes.since(seen);
+          told.push(found.products.map(({ product }) => product).join());
+          seen = found.mark;
+        }
+        expect(told).toEqual(['blog', 'shop', 'cart']);
+        expect((await store.changes.since(seen)).products).toEqual([]);
+      });
+
+      it('is told of a watch whose clock is behind', async () => {
+        const other = { ...shop, product: 'slow', deployment: 'a' };
+        await store.watches.record({ ...shop, deployment: 'first' }, aWatch(100_000), []);
+        const { mark } = await store.changes.since(null);
+        await store.watches.record(other, aWatch(90_000), []);
+        expect((await store.changes.since(mark)).products).toMatchObject([{ product: 'slow' }]);
+      });
+    });
+
     describe('a watch', () => {
       const key = { ...shop, deployment: 'first' };
 
@@ -411,6 +546,19 @@ export function describeStore(name: string, makeHarness: () => Promise<StoreHarn
         );
         expect(await store.watches.read(key)).toMatchObject({ lastTickMs: 300_000, regularTicks: 5 });
         expect(await store.watches.samples(key, { sinceMs: 0, untilMs: 1e9 })).toHaveLength(5);
+      });
+
+      it('gives the newest regular checks of a service, oldest first', async () => {
+        const key = { ...shop, deployment: 'first' };
+        const ticks = [1, 2, 3, 4].map((at) => aTick(at * 1_000));
+        const extra = aTick(3_500);
+        await store.watches.record(key, aWatch(4_000), [
+          ...ticks,
+          { ...extra, sample: { ...extra.sample, regular: false } },
+        ]);
+        const found = await store.watches.newest({ ...key, service: 'web' }, 2);
+        expect(found.map(({ sample }) => sample.tick)).toEqual([3_000, 4_000]);
+        expect(await store.watches.newest({ ...key, service: 'jobs' }, 2)).toEqual([]);
       });
 
       it('gives its samples after one time and up to another, oldest first', async () => {
@@ -751,4 +899,8 @@ async function begin(store: Store, id: string, deployment: string, key = shop): 
     const beginning = beginRollback(row, { id, deployment, sinceMs: 1_000 });
     return beginning.kind === 'begun' ? beginning.row : null;
   });
+}
+
+function byHand(deployment: string) {
+  return { deployment, outcome: 'changed_outside' as const, reason: 'by hand', atMs: 2_000 };
 }
