@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi';
 import type * as access from './api/access/access-schemas.ts';
+import type * as reading from './api/reading/reading-schemas.ts';
 import type * as api from './api/schemas.ts';
 
 /** One deployment with its monitor's outcome. Times are milliseconds since the epoch. */
@@ -7,6 +8,8 @@ export type Deployment = z.output<typeof api.deployment>;
 /** What reporting a deployment is answered with. */
 export type Reported = z.output<typeof api.reported>;
 export type TimelineEntry = z.output<typeof api.timelineEntry>;
+/** A product as the page shows it. */
+export type ProductNow = z.output<typeof reading.productNow>;
 /** What is live and what is going on. */
 export type ProductStatus = z.output<typeof api.productStatus>;
 /** Accepted, or refused with the reason; `queued`: no worker takes it now. */

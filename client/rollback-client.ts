@@ -15,6 +15,7 @@ import type {
   MadeToken,
   NewTokenRequest,
   PauseRequest,
+  ProductNow,
   ProductStatus,
   Readiness,
   Reported,
@@ -167,6 +168,12 @@ function vouching(send: Send) {
 
 function reading(send: Send) {
   return {
+    /**
+     * Every product as the page shows it, worst first.
+     * @param points of each signal; 0: no series
+     */
+    overview: (points = 0) =>
+      send<{ products: ProductNow[] }>({ method: 'GET', path: '/v1/overview', query: { points } }),
     /** Every configured product that the caller may see. */
     products: () =>
       send<{ products: { product: string; environment: string }[] }>({ method: 'GET', path: '/v1/products' }),

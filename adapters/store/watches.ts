@@ -29,6 +29,8 @@ export interface WatchRecords {
     service: ProductKey & { readonly service: string },
     range: { sinceMs: number; untilMs: number },
   ): Promise<Sample[]>;
+  /** The newest regular ticks of a service, oldest first. */
+  newest(key: DeploymentKey & { readonly service: string }, count: number): Promise<Tick[]>;
   /** Forgets samples older than this; what was learned of them stays in the watches. Returns how many. */
   prune(beforeMs: number): Promise<number>;
   /** When each watched deployment was last looked at, milliseconds since the epoch. */
@@ -51,11 +53,17 @@ export function createWatchRecords(db: Kysely<Database>, run: Run): WatchRecords
           .where('at_ms', '<=', range.untilMs)
           .orderBy('at_ms')
           .execute();
-        return rows.map((row) => ({
-          service: row.service,
-          kind: row.kind as Tick['kind'],
-          sample: JSON.parse(row.document) as Sample,
-        }));
+        return rows.map(tickOf);
+      }),
+    newest: ({ service, ...key }, count) =>
+      run(async () => {
+        const rows = await whereKey(db.selectFrom('ticks').select(['service', 'kind', 'document']), key)
+          .where('service', '=', service)
+          .where('regular', '=', 1)
+          .orderBy('tick_ms', 'desc')
+          .limit(count)
+          .execute();
+        return rows.reverse().map(tickOf);
       }),
     history: ({ service, ...key }, range) =>
       run(async () => {
@@ -118,6 +126,14 @@ export function createWatchRecords(db: Kysely<Database>, run: Run): WatchRecords
           atMs: row.last_at_ms,
         }));
       }),
+  };
+}
+
+function tickOf(row: { service: string; kind: string; document: string }): Tick {
+  return {
+    service: row.service,
+    kind: row.kind as Tick['kind'],
+    sample: JSON.parse(row.document) as Sample,
   };
 }
 

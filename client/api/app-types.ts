@@ -3,6 +3,7 @@ import type { Catalog } from '../../activities/dependencies.ts';
 import type { Store } from '../../adapters/store/store.ts';
 import type { AccessSettings } from '../../config/access.ts';
 import type { ApiEnv } from './access/caller.ts';
+import type { RateLimits } from './access/rate-limits.ts';
 import type { Operations } from './operations.ts';
 import { problem } from './schemas.ts';
 
@@ -14,6 +15,8 @@ export interface AppOptions {
   readonly token: string;
   /** Who may sign in, and which pipelines are known. */
   readonly access: () => Promise<AccessSettings>;
+  /** Requests a minute; absent: the usual. */
+  readonly limits?: RateLimits | undefined;
   /** Where workflows are shown, e.g. `http://127.0.0.1:8233/namespaces/default`. */
   readonly temporalUi: string | null;
   readonly health: Health;

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
 import { HTTPException } from 'hono/http-exception';
+import { methodNotAllowed } from 'hono/method-not-allowed';
 import { secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
 import { loadAssets } from '../dashboard/assets.ts';
@@ -56,6 +57,15 @@ export function createApp(options: AppOptions): App {
   app.use(secureHeaders({ contentSecurityPolicy, referrerPolicy: 'same-origin' }));
   app.use(compress());
   app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (context, methods) =>
+        context.json({ error: `found ${context.req.method}; allowed: ${methods.join(', ')}` }, 405, {
+          allow: methods.join(', '),
+        }),
+    }),
+  );
+  app.use(
     bodyLimit({
       maxSize: 1024 * 1024,
       // The rest of the body stays unread: the connection cannot serve another request.
@@ -69,7 +79,7 @@ export function createApp(options: AppOptions): App {
     settings: options.access,
   });
   const assets = loadAssets();
-  const protection = { authenticator, count: createRateLimits() };
+  const protection = { authenticator, count: createRateLimits(options.limits) };
   app.use(
     '/v1/*',
     auditTrail(options.store.audit, (error) => console.error('the audit trail was not written:', error)),

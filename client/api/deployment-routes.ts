@@ -1,10 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import { monitorWorkflowId, productName } from '../../domain/identity.ts';
+import { phaseOf } from '../../domain/product-phase.ts';
 import { activePause } from '../../domain/product-row.ts';
 import { authorName, callerName, demand, mayRead, readable } from './access/caller.ts';
 import { guarded } from './access/guarded.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
+import { incidentOf, sentenceOf } from './reading/now.ts';
 import {
   deployment,
   deploymentReport,
@@ -126,7 +128,7 @@ export function addDeploymentRoutes(
   });
   app.openapi(status, async (context) => {
     const key = { ...context.req.valid('param'), ...context.req.valid('query') };
-    await catalog.setup(key).catch((error: unknown) => {
+    const { policy } = await catalog.setup(key).catch((error: unknown) => {
       throw new ApiError(404, error instanceof Error ? error.message : String(error));
     });
     const row = await store.products.read(key);
@@ -136,18 +138,29 @@ export function addDeploymentRoutes(
         : await store.deployments.read({ ...key, deployment: row.currentDeployment });
     const watch = current === null ? null : await store.watches.read(current);
     const timeline = await store.timeline.list({ ...key, limit: 50 });
+    const incident = row.rollback === null ? null : await incidentOf(store, key, row);
+    const { monitoring } = policy;
     return context.json(
       {
         ...key,
+        phase: phaseOf(row, current, watch, incident?.status ?? null),
+        endsAtMs: current?.status === 'watching' ? current.deployedAtMs + monitoring.watchMs : null,
         current: current === null ? null : plain(current),
-        rollback: row.rollback === null ? null : { ...row.rollback, phase: await health.rollbackPhase(key) },
+        rollback:
+          row.rollback === null
+            ? null
+            : {
+                ...row.rollback,
+                phase: await health.rollbackPhase(key),
+                reason: incident?.reason ?? null,
+              },
         pause: activePause(row, Date.now()),
         floors: { ...row.floors },
         readiness: plain(await store.wayBack.readiness(key)),
         lastCheck:
           watch === null || watch.lastAtMs === null
             ? null
-            : { atMs: watch.lastAtMs, sentence: sentenceOf(watch) },
+            : { atMs: watch.lastAtMs, sentence: sentenceOf(current, watch) },
         timeline: plain(timeline),
       },
       200,
@@ -184,12 +197,4 @@ export function addDeploymentRoutes(
       200,
     ),
   );
-}
-
-type StoredWatch = NonNullable<Awaited<ReturnType<AppOptions['store']['watches']['read']>>>;
-
-function sentenceOf(watch: StoredWatch): string {
-  if (watch.conditions.standing.length > 0)
-    return watch.conditions.standing.map((entry) => entry.reason).join('; ');
-  return watch.services.map((service) => service.verdicts[0]?.reason ?? 'first measurement').join('; ');
 }

@@ -1,56 +1,23 @@
 import { z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
-import { signals } from '../../domain/series.ts';
 import { mayRead } from './access/caller.ts';
 import { guarded } from './access/guarded.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
 import type { Feed } from './reading/feed.ts';
-import { inOrderOfWorry, productPhases, readNow } from './reading/now.ts';
+import { inOrderOfWorry, readNow } from './reading/now.ts';
+import { productNow, serviceSeries } from './reading/reading-schemas.ts';
 import { readSeries } from './reading/series.ts';
-import { deployment, json, plain, productPath, scope } from './schemas.ts';
+import { json, plain, productPath, scope, wholeNumber } from './schemas.ts';
 
-const point = z.object({ atMs: z.number(), value: z.number().nullable() });
-
-const serviceSeries = z
-  .object({
-    service: z.string(),
-    release: z.string(),
-    signals: z.array(
-      z.object({
-        signal: z.enum(signals),
-        unit: z.string(),
-        baseline: z.number().nullable(),
-        threshold: z.number().nullable(),
-        points: z.array(point),
-      }),
-    ),
-  })
-  .openapi('ServiceSeries');
-
-const productNow = z
-  .object({
-    product: z.string(),
-    environment: z.string(),
-    phase: z.enum(productPhases),
-    owner: z.string(),
-    current: deployment.nullable(),
-    releases: z.string(),
-    endsAtMs: z.number().nullable(),
-    sentence: z.string(),
-    checkedAtMs: z.number().nullable(),
-    pause: z.object({ untilMs: z.number().nullable(), by: z.string(), reason: z.string() }).nullable(),
-    observedOnly: z.boolean(),
-    rollback: z.object({ id: z.string(), incident: z.string().nullable(), sinceMs: z.number() }).nullable(),
-    wayBack: z.object({ target: z.string(), score: z.number(), missing: z.string().nullable() }).nullable(),
-    services: z.array(serviceSeries),
-  })
-  .openapi('ProductNow');
+const overviewQuery = z.object({
+  points: wholeNumber(0, 240).default(60).describe('of a signal; 0: no series'),
+});
 
 const seriesQuery = scope.extend({
-  points: z.coerce.number().int().min(2).max(1_440).default(240).describe('of a signal, at most'),
-  sinceMs: z.coerce.number().int().min(0).optional(),
-  untilMs: z.coerce.number().int().min(0).optional(),
+  points: wholeNumber(2, 1_440).default(240).describe('of a signal, at most'),
+  sinceMs: wholeNumber(0).optional(),
+  untilMs: wholeNumber(0).optional(),
 });
 
 /** Says that the line still stands, through proxies that end what is silent. */
@@ -62,6 +29,7 @@ export function addReadingRoutes(app: App, options: AppOptions & { readonly feed
   const overview = guarded('read', {
     method: 'get',
     path: '/v1/overview',
+    request: { query: overviewQuery },
     responses: {
       200: {
         description: 'Every product now, worst first',
@@ -72,7 +40,8 @@ export function addReadingRoutes(app: App, options: AppOptions & { readonly feed
   });
   app.openapi(overview, async (context) => {
     const keys = (await catalog.products()).filter(({ product }) => mayRead(context, product));
-    const products = await Promise.all(keys.map((key) => readNow(options, key)));
+    const { points } = context.req.valid('query');
+    const products = await Promise.all(keys.map((key) => readNow(options, key, points)));
     return context.json(plain({ products: inOrderOfWorry(products) }), 200);
   });
 

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { triggerTypes } from '../../domain/detection/verdict.ts';
 import { defaultEnvironment, identifierPattern } from '../../domain/identity.ts';
+import { productPhases } from '../../domain/product-phase.ts';
 
 export const json = <Schema extends z.ZodType>(schema: Schema) => ({
   content: { 'application/json': { schema } },
@@ -116,10 +117,14 @@ export const reviewRequest = z
   })
   .openapi('ReviewRequest');
 
+/** A number in an address. Nothing is no number: `?limit=` would count as 0. */
+export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
+  z.preprocess((given) => (given === '' ? 'nothing' : given), z.coerce.number().int().min(least).max(most));
+
 export const listQuery = z.object({
   product: identifier('product').optional(),
   environment: identifier('environment').optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(50),
+  limit: wholeNumber(1, 500).default(50),
 });
 
 export const lessonsQuery = z.object({
@@ -137,7 +142,7 @@ const day = z.iso.date();
 
 export const statisticsQuery = z
   .object({
-    days: z.coerce.number().int().min(1).max(3_650).optional().describe('the last days; default: 30'),
+    days: wholeNumber(1, 3_650).optional().describe('the last days; default: 30'),
     from: day.optional().describe('or: from the beginning of this day, UTC'),
     to: day.optional().describe('to the end of this day, UTC; default: now'),
     product: identifier('product').optional(),
@@ -294,9 +299,17 @@ export const productStatus = z
   .object({
     product: z.string(),
     environment: z.string(),
+    phase: z.enum(productPhases).describe('in one word, as the page shows it'),
+    endsAtMs: z.number().nullable().describe('when the watch ends; null: nothing is watched'),
     current: deployment.nullable(),
     rollback: z
-      .object({ id: z.string(), deployment: z.string(), sinceMs: z.number(), phase: z.string().nullable() })
+      .object({
+        id: z.string(),
+        deployment: z.string(),
+        sinceMs: z.number(),
+        phase: z.string().nullable(),
+        reason: z.string().nullable(),
+      })
       .nullable(),
     pause: z.object({ untilMs: z.number().nullable(), by: z.string(), reason: z.string() }).nullable(),
     floors: z

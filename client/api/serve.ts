@@ -12,6 +12,7 @@ import { rollbackWorkflowId } from '../../domain/identity.ts';
 import { createRedactor, type Redactor } from '../../domain/redaction.ts';
 import { redactingCodec } from '../../worker/redacting.ts';
 import { statusQuery } from '../../workflows/messages.ts';
+import type { RateLimits } from './access/rate-limits.ts';
 import { createApp } from './app.ts';
 import type { Health } from './app-types.ts';
 import { createOperations, type Operations } from './operations.ts';
@@ -28,6 +29,8 @@ export interface ServeOptions {
   readonly access?: () => Promise<AccessSettings>;
   /** Keeps secrets out of histories; absent: there are none. */
   readonly redactor?: Redactor | undefined;
+  /** Requests a minute; absent: the usual. */
+  readonly limits?: RateLimits | undefined;
   readonly host: string;
   readonly port: number;
   /** What is wrong with the system itself, one sentence each. */
@@ -68,7 +71,16 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
           () => null,
         ),
   };
-  const app = createApp({ operations, store, catalog, token, access, temporalUi, health });
+  const app = createApp({
+    operations,
+    store,
+    catalog,
+    token,
+    access,
+    limits: options.limits,
+    temporalUi,
+    health,
+  });
   const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
     const started = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, () =>
       resolve(started),

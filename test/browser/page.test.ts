@@ -136,16 +136,26 @@ describe('the page of a deployment', () => {
     expect(await rolledBack('escalated')).toMatchObject({ outcome: 'needs_attention' });
   });
 
-  it('tells the reason of a refusal', async () => {
-    await aWatchedDeployment('refusing');
-    const open = await stage.open('/deployments/refusing/deploy-v2');
-    await pressing(open, 'Roll back', {
-      Reason: 'x',
-      'To this release (left empty: last known good)': 'v2',
-    });
+  it('tells the reason of a refusal, and takes nothing out of the hands of whoever types', async () => {
+    const { service } = await aWatchedDeployment('refusing');
+    const [one, other] = [
+      await stage.open('/deployments/refusing/deploy-v2'),
+      await stage.open('/deployments/refusing/deploy-v2'),
+    ];
+    await other.page.locator('details.action > summary', { hasText: /^Roll back$/ }).click();
+    const form = other.page.locator('details.action[open] form');
+    await form.getByLabel('Reason').fill('I know better');
+    await form.getByLabel('To this release').fill('v9');
+    service.hang('restart');
+    await pressing(one, 'Roll back', { Reason: 'prices are wrong' });
     await expect
-      .poll(() => open.page.locator('#said').textContent(), { timeout: 10_000 })
-      .toMatch(/^Refused: .*v2/);
+      .poll(() => one.page.locator('.lead .badge').textContent(), { timeout: 15_000 })
+      .toContain('rolling back');
+    await form.locator('button').click();
+    await expect
+      .poll(() => other.page.locator('#said').textContent(), { timeout: 10_000 })
+      .toMatch(/^Refused: .*v1/);
+    service.answer();
   });
 
   it('gives its commands without scripts, too', async () => {

@@ -17,6 +17,7 @@ const commands = [
   ...['status', 'pause', 'resume'],
   ...['rollback', 'acknowledge', 'retry', 'traffic', 'handover', 'resolve', 'abort'],
   ...['incidents', 'review', 'dashboard', 'backtest', 'calibrate'],
+  ...['open', 'token', 'audit'],
   ...['up', 'doctor'],
 ];
 
@@ -205,7 +206,44 @@ describe('against a running API', () => {
     expect(refused.stdout).toMatch(/^Refused: no deployment .* nothing to roll back\n$/);
     const stranger = await runCli(['status'], { ...env, ORCHESTRATOR_TOKEN: 'wrong' });
     expect(stranger.code).toBe(1);
-    expect(stranger.stderr).toContain('a bearer token is needed');
+    expect(stranger.stderr).toContain('the bearer token is none of this installation');
+  });
+
+  it('makes a token that may do what its role allows and no more, lists and revokes it, and shows who did what', async () => {
+    world.addProduct('guarded');
+    const made = await cli(
+      'token',
+      'create',
+      'ci',
+      '--role',
+      'pipeline',
+      '--product',
+      'guarded',
+      '--days',
+      '7',
+    );
+    const [secret = ''] = made.stdout.split('\n');
+    expect(made.stdout).toContain('ci: pipeline of guarded, expires ');
+    const asPipeline = { ...env, ORCHESTRATOR_TOKEN: secret };
+    const refused = await runCli(['rollback', 'guarded', 'UI broken'], asPipeline);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(
+      'ci has pipeline of guarded; this needs one of the roles operator, owner, admin for guarded',
+    );
+    expect((await cli('token', 'list')).stdout).toMatch(/^ci {2}pipeline of guarded {2}serves, expires /m);
+    expect((await cli('audit', '--product', 'guarded')).stdout).toMatch(
+      / ana \(token ci\) \(127\.0\.0\.1\) {2}POST \/v1\/products\/\{product\}\/rollback {2}guarded: UI broken {2}→ 403 /,
+    );
+    expect((await cli('token', 'revoke', 'ci')).stdout).toBe('the token ci serves no longer\n');
+    expect((await runCli(['status'], asPipeline)).stderr).toContain('the token ci was revoked on ');
+    expect((await cli('token', 'create', 'x', '--role', 'king')).code).toBe(2);
+  });
+
+  it('prints a link that opens the page once', async () => {
+    const [link = ''] = (await cli('open')).stdout.split('\n');
+    const opened = await fetch(link, { redirect: 'manual' });
+    expect([opened.status, opened.headers.get('location')]).toEqual([303, '/']);
+    expect((await fetch(link, { redirect: 'manual' })).status).toBe(401);
   });
 
   it('pauses and resumes', async () => {

@@ -43,6 +43,7 @@ function answerTo([what, product, deployment, more]: string[], { statuses, serie
   if (what === 'products' && product === undefined)
     return { products: statuses.map(({ product: name, environment }) => ({ product: name, environment })) };
   if (what === 'products') return status ?? null;
+  if (what === 'overview') return { products: statuses };
   if (what === 'incidents') return { incidents: [] };
   if (what !== 'deployments' || status?.current?.deployment !== deployment) return null;
   if (more === 'series') return series === null ? null : { services: series };

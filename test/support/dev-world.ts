@@ -6,6 +6,7 @@ import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import type { Catalog, Dependencies, ProductSetup } from '../../activities/dependencies.ts';
 import { createFolderIssues } from '../../adapters/issues/folder-issues.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
+import type { RateLimits } from '../../client/api/access/rate-limits.ts';
 import { type RunningApi, serveApi } from '../../client/api/serve.ts';
 import type { Message } from '../../domain/message.ts';
 import { defaultPolicy, type Policy } from '../../domain/policy.ts';
@@ -92,21 +93,29 @@ export interface DevWorld {
 }
 
 /** A whole system in real time: Temporal dev server with visibility, SQLite store, workers and the API. */
-export async function createDevWorld(): Promise<DevWorld> {
+export async function createDevWorld(options: DevWorldOptions = {}): Promise<DevWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'orchestrator-dev-'));
   const ends: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true, maxRetries: 5 })];
   const end = async () => {
     for (const close of ends.splice(0).reverse()) await close();
   };
   try {
-    return { ...(await build(folder, ends)), end };
+    return { ...(await build(folder, ends, options)), end };
   } catch (error) {
     await end();
     throw error;
   }
 }
 
-async function build(folder: string, ends: (() => unknown)[]): Promise<Omit<DevWorld, 'end'>> {
+export interface DevWorldOptions {
+  readonly limits?: RateLimits;
+}
+
+async function build(
+  folder: string,
+  ends: (() => unknown)[],
+  { limits }: DevWorldOptions,
+): Promise<Omit<DevWorld, 'end'>> {
   const server = await startDevServer(folder);
   ends.push(() => server.stop());
   const connection = await NativeConnection.connect({ address: server.address });
@@ -136,6 +145,7 @@ async function build(folder: string, ends: (() => unknown)[]): Promise<Omit<DevW
     searchAttributes,
     temporalUi: `${server.uiUrl}/namespaces/default`,
     token,
+    limits,
     host: '127.0.0.1',
     port: 0,
     problems: async () =>

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { roles } from '../../../domain/access.ts';
-import { identifier } from '../schemas.ts';
+import { identifier, wholeNumber } from '../schemas.ts';
 
 export const newTokenRequest = z
   .strictObject({
@@ -55,7 +55,7 @@ export const auditEntry = z
 export const auditQuery = z.object({
   product: identifier('product').optional(),
   who: z.string().min(1).max(200).optional(),
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  limit: wholeNumber(1, 1_000).default(100),
 });
 
 export const linkRequest = z

@@ -2,12 +2,14 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { ApiError } from '../api-error.ts';
 
 /** Requests a minute, of one caller each; measurements that instances push are not counted. */
-const perMinute = { read: 6_000, command: 120, unproven: 30 } as const;
+export const usualLimits = { read: 6_000, command: 120, unproven: 30 };
 
-export type Counted = keyof typeof perMinute;
+export type Counted = keyof typeof usualLimits;
+export type RateLimits = Readonly<Record<Counted, number>>;
 
 /** Throws 429 when somebody asks too often. A rollback and a reading are counted apart, so that a page left open never bars a command. */
-export function createRateLimits() {
+export function createRateLimits(perMinute: RateLimits = usualLimits) {
+  const limiter = (what: Counted) => new RateLimiterMemory({ points: perMinute[what], duration: 60 });
   const limiters = {
     read: limiter('read'),
     command: limiter('command'),
@@ -31,8 +33,4 @@ export class TooManyRequests extends ApiError {
     super(429, `too many requests: ${allowed} a minute are allowed; try again in ${seconds} s`);
     this.retryAfterSeconds = seconds;
   }
-}
-
-function limiter(what: Counted): RateLimiterMemory {
-  return new RateLimiterMemory({ points: perMinute[what], duration: 60 });
 }

@@ -1,35 +1,12 @@
 import type { Catalog } from '../../../activities/dependencies.ts';
 import type { Store } from '../../../adapters/store/store.ts';
-import type { ConditionKind } from '../../../domain/conditions.ts';
 import { type Deployment, releaseNames } from '../../../domain/deployment.ts';
 import type { ProductKey } from '../../../domain/identity.ts';
-import type { IncidentStatus } from '../../../domain/incident.ts';
+import { type ProductPhase, phaseOf, productPhases } from '../../../domain/product-phase.ts';
 import { activePause, type Pause, type ProductRow } from '../../../domain/product-row.ts';
 import { missingReadiness, readinessScore, readinessTarget } from '../../../domain/readiness.ts';
 import type { WatchState } from '../../../domain/watch.ts';
-import { readSeries, type ServiceSeries } from './series.ts';
-
-/** In which state a product is, worst first: the order in which people look. */
-export const productPhases = [
-  'escalated',
-  'rolling_back',
-  'breach',
-  'blind',
-  'suspect',
-  'waiting',
-  'baseline',
-  'watching',
-  'needs_attention',
-  'rolled_back',
-  'unobserved',
-  'changed_outside',
-  'cancelled',
-  'superseded',
-  'healthy',
-  'idle',
-] as const;
-
-export type ProductPhase = (typeof productPhases)[number];
+import { readNewest, type ServiceSeries } from './series.ts';
 
 /** One product as the first page shows it. */
 export interface ProductNow extends ProductKey {
@@ -64,6 +41,7 @@ const sparklinePoints = 60;
 export async function readNow(
   { store, catalog }: { readonly store: Store; readonly catalog: Catalog },
   key: ProductKey,
+  points = sparklinePoints,
 ): Promise<ProductNow> {
   const [setup, row, readiness] = await Promise.all([
     catalog.setup(key),
@@ -77,11 +55,10 @@ export async function readNow(
   const watch = current === null ? null : await store.watches.read(current);
   const { monitoring } = setup.policy;
   const incident = row.rollback === null ? null : await incidentOf(store, key, row);
-  const sinceMs = (watch?.lastAtMs ?? 0) - sparklinePoints * monitoring.checkIntervalMs;
   const services =
-    current === null || watch === null
+    current === null || watch === null || points === 0
       ? []
-      : await readSeries(store, current, { sinceMs, points: sparklinePoints }, watch.services);
+      : await readNewest(store, current, points, watch.services);
   return {
     ...key,
     phase: phaseOf(row, current, watch, incident?.status ?? null),
@@ -115,31 +92,14 @@ export function inOrderOfWorry(products: readonly ProductNow[]): ProductNow[] {
   return products.toSorted((a, b) => rank(a) - rank(b) || a.product.localeCompare(b.product));
 }
 
-async function incidentOf(store: Store, key: ProductKey, row: ProductRow) {
+/** Of the rollback that holds the product; `null`: it has not written one yet. */
+export async function incidentOf(store: Store, key: ProductKey, row: ProductRow) {
   const newest = await store.incidents.list({ ...key, limit: 1 });
   return (
     newest.find(
       ({ deployment, endedAtMs }) => deployment === row.rollback?.deployment && endedAtMs === null,
     ) ?? null
   );
-}
-
-function phaseOf(
-  row: ProductRow,
-  current: Deployment | null,
-  watch: WatchState | null,
-  incident: IncidentStatus | null,
-): ProductPhase {
-  if (row.rollback !== null) return incident === 'escalated' ? 'escalated' : 'rolling_back';
-  if (current === null) return 'idle';
-  if (current.outcome !== null) return current.outcome;
-  if (current.status === 'waiting') return 'waiting';
-  const stands = (kind: ConditionKind) =>
-    watch?.conditions.standing.some((condition) => condition.kind === kind) ?? false;
-  if (stands('breach') || stands('dry_run')) return 'breach';
-  if (stands('blind') || stands('gap')) return 'blind';
-  if (watch?.suspect || stands('suspect') || stands('external')) return 'suspect';
-  return watch?.baselineDone ? 'watching' : 'baseline';
 }
 
 /** What the newest check said. */

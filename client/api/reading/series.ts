@@ -2,7 +2,7 @@ import type { Store } from '../../../adapters/store/store.ts';
 import { baselineMetrics } from '../../../domain/baseline.ts';
 import type { TriggerType } from '../../../domain/detection/verdict.ts';
 import type { DeploymentKey } from '../../../domain/identity.ts';
-import { type Point, type Signal, seriesOf, signalUnits } from '../../../domain/series.ts';
+import { type Point, type SampledTick, type Signal, seriesOf, signalUnits } from '../../../domain/series.ts';
 import type { ServiceWatch } from '../../../domain/watch.ts';
 
 /** One signal of one service over the watch. */
@@ -38,19 +38,41 @@ export async function readSeries(
   services: readonly ServiceWatch[],
 ): Promise<ServiceSeries[]> {
   const ticks = await store.watches.samples(key, { sinceMs, untilMs });
-  return services.map((watch) => ({
-    service: watch.service,
-    release: watch.release,
-    signals: seriesOf(
+  return services.map((watch) =>
+    drawn(
+      watch,
       ticks.filter(({ service }) => service === watch.service),
       points,
-    ).map(({ signal, points: drawn }) => ({
+    ),
+  );
+}
+
+/** The newest checks of each service, one point each. */
+export async function readNewest(
+  store: Pick<Store, 'watches'>,
+  { product, environment, deployment }: DeploymentKey,
+  points: number,
+  services: readonly ServiceWatch[],
+): Promise<ServiceSeries[]> {
+  const key = { product, environment, deployment };
+  return Promise.all(
+    services.map(async (watch) =>
+      drawn(watch, await store.watches.newest({ ...key, service: watch.service }, points), points),
+    ),
+  );
+}
+
+function drawn(watch: ServiceWatch, ticks: readonly SampledTick[], most: number): ServiceSeries {
+  return {
+    service: watch.service,
+    release: watch.release,
+    signals: seriesOf(ticks, most).map(({ signal, points }) => ({
       signal,
       unit: signalUnits[signal],
       ...boundsOf(signal, watch),
-      points: drawn,
+      points,
     })),
-  }));
+  };
 }
 
 const triggerOf: Readonly<Partial<Record<Signal, TriggerType>>> = {

@@ -6,6 +6,7 @@ import { timeOf } from '../time-of.ts';
 interface Options extends CommonOptions {
   readonly id?: string;
   readonly at?: string;
+  readonly changedAt?: string;
   readonly good?: string;
   readonly rollbackFloor?: string;
   readonly floorReason?: string;
@@ -18,6 +19,7 @@ export async function deployed([product, releases]: string[], options: Options):
     ...releasesOf(releases as string),
     ...(options.id === undefined ? {} : { deployment: options.id }),
     ...(options.at === undefined ? {} : { deployedAt: timeOf('--at', options.at) }),
+    ...(options.changedAt === undefined ? {} : { changedAt: timeOf('--changed-at', options.changedAt) }),
     ...(options.good === undefined ? {} : { good: { by: whoAmI(), reason: options.good } }),
     ...(options.rollbackFloor === undefined
       ? {}

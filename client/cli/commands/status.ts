@@ -25,18 +25,24 @@ export async function status([product]: string[], options: Options): Promise<voi
 }
 
 async function overview(client: Client, options: Options): Promise<void> {
-  const { products } = await client.products();
-  const all = await Promise.all(products.map((key) => client.status(key)));
-  print(options, all, all.length === 0 ? 'No products are configured.' : all.map(oneLine).join('\n'));
+  const { products } = await client.overview();
+  const lines = products.map(({ rollback, ...found }) =>
+    oneLine({ ...found, rollback: rollback === null ? null : { ...rollback, phase: found.phase } }),
+  );
+  print(options, products, lines.length === 0 ? 'No products are configured.' : lines.join('\n'));
 }
 
-function oneLine(found: Status): string {
+interface Summary extends Pick<Status, 'product' | 'environment' | 'current' | 'pause'> {
+  readonly rollback: Pick<NonNullable<Status['rollback']>, 'id' | 'phase'> | null;
+}
+
+function oneLine(found: Summary): string {
   const name = found.environment === 'production' ? found.product : `${found.product} (${found.environment})`;
   if (found.current === null) return `${name}: no deployment known`;
   return `${name}: ${releaseNames(found.current.services)}, ${stateOf(found)}`;
 }
 
-function stateOf({ current, rollback, pause }: Status): string {
+function stateOf({ current, rollback, pause }: Summary): string {
   if (rollback !== null) return `rollback ${rollback.id} running (${rollback.phase ?? 'no worker answers'})`;
   const paused = pause === null ? '' : `, automatic rollback paused by ${pause.by}`;
   return `${current?.outcome ?? current?.status ?? 'unknown'}${paused}`;

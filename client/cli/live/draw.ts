@@ -5,7 +5,7 @@ import { missingReadiness, readinessTarget } from '../../../domain/readiness.ts'
 import { clockTime } from '../../../domain/timeline.ts';
 import type { ServiceSeries, SignalSeries } from '../../rollback-client.ts';
 import type { Paint } from '../paint.ts';
-import { type Mood, type Phase, type Picture, type ProductPicture, phaseOf, watchMs } from './picture.ts';
+import { type Mood, type Phase, type Picture, type ProductPicture, phaseOf } from './picture.ts';
 import { isAbove, sparkline } from './sparkline.ts';
 
 export interface Screen {
@@ -49,7 +49,7 @@ export function drawOverview(picture: Picture, screen: Screen): string {
   const head = `  ${'PRODUCT'.padEnd(width)}  ${'RELEASE'.padEnd(14)}  ${'LEFT'.padEnd(8)}  STATE`;
   const lines = sorted.map(({ product: { status }, phase }) => {
     const release = status.current === null ? '' : releaseNames(status.current.services);
-    const left = status.current?.outcome === null ? leftOf(status.current.deployedAtMs, picture.nowMs) : '';
+    const left = leftOf(status.endsAtMs, picture.nowMs);
     const state = `${phase.word}${phase.more === null ? '' : `: ${firstLine(phase.more)}`}`;
     return `${dot(phase, paint)} ${cut(productName(status), width).padEnd(width)}  ${cut(release, 14).padEnd(14)}  ${left.padEnd(8)}  ${paint(styles[phase.mood], state)}`;
   });
@@ -82,7 +82,7 @@ function headLines({ status }: ProductPicture, picture: Picture, screen: Screen)
     ),
     `${dot(phase, paint)} ${paint([styles[phase.mood], 'bold'], phase.word)}`,
     ...(phase.more === null ? [] : [`  ${firstLine(phase.more)}`]),
-    ...(current === null ? [] : [watchLine(current, picture.nowMs, screen)]),
+    ...(current === null ? [] : [watchLine(current, status.endsAtMs, picture.nowMs, screen)]),
     ...(pause === null
       ? []
       : [
@@ -95,22 +95,25 @@ function headLines({ status }: ProductPicture, picture: Picture, screen: Screen)
 }
 
 function watchLine(
-  current: { deployment: string; deployedAtMs: number; outcome: string | null },
+  current: { deployment: string; deployedAtMs: number },
+  endsAtMs: number | null,
   nowMs: number,
   { columns, paint }: Screen,
 ): string {
   const ageMs = Math.max(0, nowMs - current.deployedAtMs);
   const since = `  ${current.deployment}, since ${clockTime(current.deployedAtMs)} UTC (${shortDuration(ageMs)})`;
-  if (current.outcome !== null) return since;
-  const text = `${since}, ${leftOf(current.deployedAtMs, nowMs)} left`;
+  if (endsAtMs === null) return since;
+  const text = `${since}, ${leftOf(endsAtMs, nowMs)} left`;
+  const watchMs = Math.max(1, endsAtMs - current.deployedAtMs);
   const cells = Math.min(24, columns - text.length - 2);
   if (cells < 6) return text;
   const done = Math.min(cells, Math.floor((ageMs / watchMs) * cells));
   return `${text}  ${paint('cyan', '━'.repeat(done))}${paint('dim', '─'.repeat(cells - done))}`;
 }
 
-function leftOf(deployedAtMs: number, nowMs: number): string {
-  const minutes = Math.max(0, Math.ceil((deployedAtMs + watchMs - nowMs) / 60_000));
+function leftOf(endsAtMs: number | null, nowMs: number): string {
+  if (endsAtMs === null) return '';
+  const minutes = Math.max(0, Math.ceil((endsAtMs - nowMs) / 60_000));
   const hours = Math.floor(minutes / 60);
   return hours === 0 ? `${minutes} min` : `${hours} h ${String(minutes % 60).padStart(2, '0')}`;
 }

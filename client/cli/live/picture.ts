@@ -16,9 +16,6 @@ export interface ProductPicture {
   readonly series: readonly ServiceSeries[] | null;
 }
 
-/** As long as a deployment is watched unless the configuration says something else. */
-export const watchMs = 24 * 3_600_000;
-
 export type Mood = 'good' | 'busy' | 'warning' | 'bad' | 'quiet';
 
 export interface Phase {
@@ -40,25 +37,19 @@ const rollbackWords: Readonly<Record<string, string>> = {
 };
 
 /** What is going on with a product, the most urgent first. */
-export function phaseOf({ current, rollback, pause, timeline }: Status): Phase {
+export function phaseOf({ phase, current, rollback, pause, lastCheck }: Status): Phase {
   if (rollback !== null) {
-    const { phase, id } = rollback;
-    const breach = standingIn(timeline.filter(({ deployment }) => deployment === rollback.deployment)).get(
-      'breach',
-    );
-    const more = phase === null ? `${id}: no worker answers` : breach === undefined ? id : `${id}: ${breach}`;
-    return { word: rollbackWords[phase ?? ''] ?? 'ROLLING BACK', mood: 'bad', more };
+    const { phase: step, id, reason } = rollback;
+    const more = step === null ? `${id}: no worker answers` : reason === null ? id : `${id}: ${reason}`;
+    return { word: rollbackWords[step ?? ''] ?? 'ROLLING BACK', mood: 'bad', more };
   }
   if (current === null) return { word: 'no deployment known', mood: 'quiet', more: null };
   if (current.outcome !== null) return outcomeOf(current.outcome, current.outcomeReason);
-  const own = timeline.filter(({ deployment }) => deployment === current.deployment);
-  const standing = standingOf(own);
-  if (standing !== null) return standing;
+  const standing = standingWords[phase];
+  if (standing !== undefined) return { ...standing, more: lastCheck?.sentence ?? null };
   if (pause !== null) return { word: 'PAUSED', mood: 'warning', more: null };
-  if (current.status === 'waiting')
-    return { word: 'waiting for the rollback to end', mood: 'busy', more: null };
-  const hasBaseline = own.some(({ kind }) => kind === 'baseline');
-  return hasBaseline
+  if (phase === 'waiting') return { word: 'waiting for the rollback to end', mood: 'busy', more: null };
+  return phase === 'watching'
     ? { word: 'watching', mood: 'good', more: null }
     : { word: 'taking the baseline', mood: 'busy', more: null };
 }
@@ -75,30 +66,8 @@ function outcomeOf(outcome: string, reason: string | null): Phase {
   return { word, mood: moods[outcome] ?? 'quiet', more: reason };
 }
 
-const standingWords: Readonly<Record<string, readonly [word: string, mood: Mood]>> = {
-  breach: ['BREACH', 'bad'],
-  external: ['SICK, BUT NOT BY THE RELEASE', 'bad'],
-  blind: ['BLIND', 'warning'],
-  suspect: ['suspect', 'warning'],
+const standingWords: Readonly<Partial<Record<Status['phase'], Omit<Phase, 'more'>>>> = {
+  breach: { word: 'BREACH', mood: 'bad' },
+  blind: { word: 'BLIND', mood: 'warning' },
+  suspect: { word: 'suspect', mood: 'warning' },
 };
-
-/** The worst condition that holds. */
-function standingOf(timeline: Status['timeline']): Phase | null {
-  const standing = standingIn(timeline);
-  const worst = Object.keys(standingWords).find((kind) => standing.has(kind));
-  if (worst === undefined) return null;
-  const [word, mood] = standingWords[worst] as readonly [string, Mood];
-  return { word, mood, more: standing.get(worst) ?? null };
-}
-
-/** Kinds of conditions that began and have not ended, as the timeline tells it, with their reasons. */
-function standingIn(timeline: Status['timeline']): ReadonlyMap<string, string> {
-  const standing = new Map<string, string>();
-  for (const { text } of timeline) {
-    const [, began, reason] = /^Monitoring detects (\w+): ([\s\S]*)/.exec(text) ?? [];
-    if (began !== undefined) standing.set(began, reason ?? '');
-    const [, ended] = /^(\w+)(?::\S*)? has ended$/.exec(text) ?? [];
-    if (ended !== undefined) standing.delete(ended);
-  }
-  return standing;
-}

@@ -43,6 +43,10 @@ export const deploy: Group = {
         },
         { flags: '--at <time>', description: 'when it happened, ISO 8601 (default: now)' },
         {
+          flags: '--changed-at <time>',
+          description: 'when its oldest change was committed, ISO 8601: the lead time counts from then',
+        },
+        {
           flags: '--good <reason>',
           description: 'vouch for the release: it is a rollback target at once',
         },

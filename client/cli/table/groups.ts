@@ -1,3 +1,4 @@
+import { access } from './access.ts';
 import { dayToDay } from './day-to-day.ts';
 import { deploy } from './deploy.ts';
 import type { Entry, Group } from './entry.ts';
@@ -7,6 +8,6 @@ import { operate } from './operate.ts';
 import { setUp } from './set-up.ts';
 
 /** The table of contents, by what one wants to do. */
-export const groups: readonly Group[] = [setUp, deploy, dayToDay, incident, lookBack, operate];
+export const groups: readonly Group[] = [setUp, deploy, dayToDay, incident, lookBack, access, operate];
 
 export const entries: readonly Entry[] = groups.flatMap((group) => group.entries);

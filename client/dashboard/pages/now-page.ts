@@ -50,7 +50,7 @@ ${product.services.map((service) => signalTable(service, product.services.length
 }
 
 function flags({ pause, observedOnly, rollback }: ProductNow): Markup {
-  return html`${pause === null ? '' : html`<p class="flag">⏸ Automatic rollback paused by ${pause.by} ${pause.untilMs === null ? 'until resumed' : html`until ${time(pause.untilMs)}`}: ${pause.reason}</p>`}${observedOnly ? html`<p class="flag">Observed only: the policy lets nothing be rolled back automatically.</p>` : ''}${
+  return html`${pause === null ? '' : html`<p class="flag">Automatic rollback paused by ${pause.by} ${pause.untilMs === null ? 'until resumed' : html`until ${time(pause.untilMs)}`}: ${pause.reason}</p>`}${observedOnly ? html`<p class="flag">Observed only: the policy lets nothing be rolled back automatically.</p>` : ''}${
     rollback === null
       ? ''
       : html`<p class="flag bad">↩ Rollback under way since ${time(rollback.sinceMs, 'clock')}${rollback.incident === null ? '' : html`: <a href="/incidents/${rollback.incident}">${rollback.incident}</a>`}</p>`
@@ -72,7 +72,7 @@ function signalRow({ signal, unit, points, baseline, threshold }: SignalSeries):
   const value = points.findLast((point) => point.value !== null)?.value ?? null;
   const over = value !== null && threshold !== null && value > threshold;
   const label = `${signalNames[signal]}, the newest ${points.length} checks`;
-  return html`<tr class="${over ? 'over' : ''}"><th scope="row">${signalNames[signal]}</th><td>${raw(sparkline(points, { baseline: null, threshold }, label))}</td><td class="number">${value === null ? '–' : html`<b>${shortNumber(value)}</b> ${unit}`}${over ? html` <span class="unseen">over the threshold</span>` : ''}</td><td class="number quiet">${baseline === null ? '' : html`of ${shortNumber(baseline)}`}${threshold === null ? '' : html`, at most ${shortNumber(threshold)}`}</td></tr>`;
+  return html`<tr class="${over ? 'over' : ''}"><th scope="row">${signalNames[signal]}</th><td>${raw(sparkline(points, { baseline: null, threshold }, label))}</td><td class="number">${value === null ? '–' : html`<b>${shortNumber(value)}</b> ${unit}`}${over ? html` <span class="unseen">over the threshold</span>` : ''}</td><td class="number quiet">${baseline === null ? '' : html`of ${shortNumber(baseline)}`}${baseline === null || threshold === null ? '' : ', '}${threshold === null ? '' : html`at most ${shortNumber(threshold)}`}</td></tr>`;
 }
 
 function progress(fromMs: number, toMs: number, nowMs: number): Markup {
@@ -83,5 +83,5 @@ function progress(fromMs: number, toMs: number, nowMs: number): Markup {
 function wayBack({ wayBack: found }: ProductNow): Markup {
   if (found === null) return html``;
   if (found.missing === null) return html`<span>way back: ${found.target}, ready</span>`;
-  return html`<span class="warn" title="${found.missing}">way back not ready (${found.score} %): ${found.missing}</span>`;
+  return html`<span class="warn" title="${found.missing}">way back not ready (${found.score} %)</span>`;
 }

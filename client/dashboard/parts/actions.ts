@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { may, type Permission, type Principal } from '../../../domain/access.ts';
-import type { ProductNow, ProductPhase } from '../../api/reading/now.ts';
+import type { ProductPhase } from '../../../domain/product-phase.ts';
+import type { ProductNow } from '../../api/reading/now.ts';
 import type { Markup } from '../layout.ts';
 
 interface Field {

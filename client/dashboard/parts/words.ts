@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import type { Outcome } from '../../../domain/deployment.ts';
 import { shortDuration } from '../../../domain/detection/verdict.ts';
-import type { ProductPhase } from '../../api/reading/now.ts';
+import type { ProductPhase } from '../../../domain/product-phase.ts';
 
 type Markup = ReturnType<typeof html>;
 

@@ -199,12 +199,12 @@ describe('the doctor and the ways to people', () => {
         );
       }),
     );
-    const text = (repo: string, token: string) =>
-      `github: { owner: acme, repo: ${repo}, token: ${token}, base_url: "${url}" }\n`;
+    const text = (repo: string) =>
+      `github: { owner: acme, repo: ${repo}, token: "\${GITHUB_TOKEN}", base_url: "${url}" }\n`;
     const [well, stranger, silent] = await Promise.all([
-      examine(text('shop', 'right')),
-      examine(text('shop', 'wr0ng')),
-      examine(text('quiet', 'right')),
+      examine(text('shop'), { GITHUB_TOKEN: 'right' }),
+      examine(text('shop'), { GITHUB_TOKEN: 'wr0ng' }),
+      examine(text('quiet'), { GITHUB_TOKEN: 'right' }),
     ]);
     expect(well.find('github')).toMatchObject({ ok: true, mend: null });
     expect(stranger.find('github')).toMatchObject(failure(/401/, /make a new token/));

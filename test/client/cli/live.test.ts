@@ -45,39 +45,44 @@ describe('a sparkline', () => {
 });
 
 describe('the phase of a product', () => {
-  const rollback = { id: 'inc-1', deployment: 'build-412', sinceMs: tenMs };
-  const blind = anEntry(9, 'Monitoring detects blind: web: refused');
-  const breach = anEntry(10, 'Monitoring detects breach: 51 % failed');
-  const started = aStatus().timeline;
+  const rollback = { id: 'inc-1', deployment: 'build-412', sinceMs: tenMs, reason: null };
+  const said = (sentence: string) => ({ lastCheck: { atMs: tenMs, sentence } });
   const pause = { untilMs: null, by: 'ana', reason: 'migration' };
 
   it.each<[over: Partial<Status>, word: string, mood: string, more: string | null]>([
     [{}, 'watching', 'good', null],
-    [{ timeline: started.slice(0, 1) }, 'taking the baseline', 'busy', null],
-    [{ current: null }, 'no deployment known', 'quiet', null],
-    [{ current: aCurrent({ status: 'waiting' }) }, 'waiting for the rollback to end', 'busy', null],
+    [{ phase: 'baseline' }, 'taking the baseline', 'busy', null],
+    [{ current: null, phase: 'idle' }, 'no deployment known', 'quiet', null],
+    [
+      { current: aCurrent({ status: 'waiting' }), phase: 'waiting' },
+      'waiting for the rollback to end',
+      'busy',
+      null,
+    ],
     [{ pause }, 'PAUSED', 'warning', null],
-    [{ timeline: [...started, blind] }, 'BLIND', 'warning', 'web: refused'],
-    [{ timeline: [...started, blind, anEntry(11, 'blind:web has ended')] }, 'watching', 'good', null],
-    [{ timeline: [...started, blind, breach], pause }, 'BREACH', 'bad', '51 % failed'],
-    [{ timeline: [{ ...breach, deployment: 'build-411' }, ...started] }, 'watching', 'good', null],
+    [{ phase: 'blind', ...said('web: refused') }, 'BLIND', 'warning', 'web: refused'],
+    [{ phase: 'suspect', ...said('p95 300 ms') }, 'suspect', 'warning', 'p95 300 ms'],
+    [{ phase: 'breach', ...said('51 % failed'), pause }, 'BREACH', 'bad', '51 % failed'],
     [{ rollback: { ...rollback, phase: 'escalated' } }, 'NEEDS PEOPLE', 'bad', 'inc-1'],
     [{ rollback: { ...rollback, phase: 'a new one' } }, 'ROLLING BACK', 'bad', 'inc-1'],
     [{ rollback: { ...rollback, phase: null } }, 'ROLLING BACK', 'bad', 'inc-1: no worker answers'],
     [
-      { rollback: { ...rollback, phase: 'restoring' }, timeline: [...started, breach] },
+      { rollback: { ...rollback, phase: 'restoring', reason: '51 % failed' } },
       'ROLLING BACK: restoring',
       'bad',
       'inc-1: 51 % failed',
     ],
     [
-      { current: aCurrent({ outcome: 'needs_attention', outcomeReason: 'still sick' }) },
+      {
+        current: aCurrent({ outcome: 'needs_attention', outcomeReason: 'still sick' }),
+        phase: 'needs_attention',
+      },
       'NEEDS ATTENTION',
       'bad',
       'still sick',
     ],
     [
-      { current: aCurrent({ outcome: 'rolled_back', outcomeReason: '51 %' }) },
+      { current: aCurrent({ outcome: 'rolled_back', outcomeReason: '51 %' }), phase: 'rolled_back' },
       'rolled back',
       'warning',
       '51 %',
@@ -124,7 +129,8 @@ Timeline (UTC)
           { service: 'web', target: null, checks: [{ name: 'target', ok: false, detail: 'is gone' }] },
         ],
       },
-      timeline: [...aStatus().timeline, anEntry(20, 'Monitoring detects breach: 51 % failed\nof 224')],
+      phase: 'breach',
+      lastCheck: { atMs: tenMs, sentence: '51 % failed\nof 224' },
     });
     const lines = drawProduct(aPicture([status]), screen).split('\n');
     expect(lines.slice(1, 5)).toEqual([
@@ -175,8 +181,10 @@ describe('the view of all products', () => {
     const statuses = [
       aStatus({ product: 'search' }),
       aStatus({ product: 'blog', environment: 'staging', pause: { untilMs: null, by: 'ana', reason: 'x' } }),
-      aStatus({ product: 'new', current: null }),
-      aStatus({ rollback: { id: 'inc-1', deployment: 'build-412', sinceMs: tenMs, phase: 'escalated' } }),
+      aStatus({ product: 'new', current: null, phase: 'idle', endsAtMs: null }),
+      aStatus({
+        rollback: { id: 'inc-1', deployment: 'build-412', sinceMs: tenMs, phase: 'escalated', reason: null },
+      }),
     ];
     expect(`\n${drawOverview(aPicture(statuses), { ...screen, rows: 9 })}\n`).toBe(`
 orchestrator                                                        13:01:00 UTC
@@ -209,7 +217,9 @@ describe('colour', () => {
 });
 
 async function anApi(over: Partial<StandInSetup> = {}): Promise<StandIn> {
-  const statuses = [aStatus({ current: aCurrent({ deployedAtMs: Date.now() - 60 * minuteMs }) })];
+  const deployedAtMs = Date.now() - 60 * minuteMs;
+  const endsAtMs = deployedAtMs + 24 * 60 * minuteMs;
+  const statuses = [aStatus({ endsAtMs, current: aCurrent({ deployedAtMs }) })];
   const api = await standInApi({ statuses, series: [aService()], ...over });
   afterwards(() => api.close());
   return api;

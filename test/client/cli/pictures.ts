@@ -32,6 +32,8 @@ export function aStatus(over: Partial<Status> = {}): Status {
   return {
     product: 'shop',
     environment: 'production',
+    phase: 'watching',
+    endsAtMs: tenMs + 24 * 60 * minuteMs,
     current: aCurrent(),
     rollback: null,
     pause: null,
