@@ -74,7 +74,11 @@ export function createPostMortemActivities({ store, catalog, clock }: Dependenci
         issueOf(incident, report, await timelineOf(incident), assignment),
         Context.current().cancellationSignal,
       );
-      await store.incidents.change(incident.id, (known) => ({ ...known, issue: opened.reference }));
+      await store.incidents.change(incident.id, (known) => ({
+        ...known,
+        issue: opened.reference,
+        issueUrl: opened.url,
+      }));
       const dropped = opened.droppedAssignees;
       const notes = [
         dropped.length === 0

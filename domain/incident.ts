@@ -23,6 +23,8 @@ export interface Incident extends DeploymentKey {
   readonly outcomeReason: string | null;
   readonly attempts: number;
   readonly issue: string | null;
+  /** Where the issue is read; absent: it has no address. */
+  readonly issueUrl?: string | null;
   readonly rootCause: string | null;
   readonly review: {
     readonly by: string;

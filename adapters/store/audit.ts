@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { Database } from './schema.ts';
 import type { Run } from './store.ts';
 
@@ -49,7 +49,22 @@ export function createAuditRecords(db: Kysely<Database>, run: Run): AuditRecords
         if (product !== undefined) query = query.where('product', '=', product);
         if (who !== undefined) query = query.where('who', '=', who);
         const rows = await query.orderBy('seq', 'desc').limit(limit).execute();
-        return rows.map(({ seq: _, at_ms, origin, ...entry }) => ({ ...entry, atMs: at_ms, from: origin }));
+        return rows.map(entryOf);
       }),
   };
+}
+
+function entryOf({
+  at_ms: atMs,
+  origin: from,
+  who,
+  kind,
+  call,
+  product,
+  environment,
+  why,
+  status,
+  answer,
+}: Selectable<Database['audit']>): AuditEntry {
+  return { atMs, who, kind, from, call, product, environment, why, status, answer };
 }

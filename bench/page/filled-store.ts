@@ -217,7 +217,7 @@ export function aWatchedDay(deployedAtMs: number, checks: number): { states: Wat
       { policy: defaultPolicy, deployedAtMs, mayAct: true, reported: {} },
     );
     state = step.state;
-    samples.push(...step.samples.map(({ service: _, ...sample }) => sample));
+    samples.push(...step.samples);
   }
   return { states: state, samples };
 }

@@ -10,6 +10,9 @@ import { createApp } from '../../client/api/app.ts';
 import type { Operations } from '../../client/api/operations.ts';
 import { noAccessSettings } from '../../config/access.ts';
 import { createCatalog } from '../../worker/catalog.ts';
+import { startEmbedded } from '../../worker/embedded-server.ts';
+import { freePort } from '../../worker/free-port.ts';
+import { findServerProgram } from '../../worker/temporal-server.ts';
 import { writeResult } from '../result.ts';
 import { type Filling, fillStore, productName } from './filled-store.ts';
 import { firstPaints } from './first-paint.ts';
@@ -72,10 +75,14 @@ try {
   console.table(cli);
   const weight = await weightOf(watched, cookie);
   console.log(weight);
-  const paints = await firstPaints(url, cookie, {
-    'page Now': '/',
-    'page Deployment, 24 h watched': watched,
+  const temporal = await temporalUi();
+  const paints = await firstPaints(cookie, {
+    'an empty answer (floor)': { target: `${url}/healthz`, ours: false },
+    'page Now': { target: `${url}/`, ours: true },
+    'page Deployment, 24 h watched': { target: `${url}${watched}`, ours: true },
+    'Temporal Web UI, workflows (none)': { target: temporal.url, ours: false },
   });
+  await temporal.stop();
   console.table(paints);
   const result = { filling, rounds, rows: [...rows, floor], cli, weight, paints };
   await writeResult('page', result);
@@ -91,6 +98,19 @@ try {
   server.close();
   await store.close();
   await rm(folder, { recursive: true, force: true });
+}
+
+/** The page that people look at otherwise, of a server of its own on this machine. */
+async function temporalUi(): Promise<{ url: string; stop(): Promise<unknown> }> {
+  const program = await findServerProgram({ say: () => undefined });
+  const server = await startEmbedded({
+    program,
+    dbFile: join(folder, 'temporal.db'),
+    logFile: join(folder, 'temporal.log'),
+    port: await freePort(),
+    uiPort: await freePort(),
+  });
+  return { url: `${server.uiUrl}/namespaces/default/workflows`, stop: () => server.stop() };
 }
 
 function products(count: number) {

@@ -27,6 +27,7 @@ import { addLessonRoutes } from './lesson-routes.ts';
 import { addOtlpRoutes } from './otlp-routes.ts';
 import { createFeed } from './reading/feed.ts';
 import { addReadingRoutes } from './reading-routes.ts';
+import { addSlackHooks } from './slack-hook.ts';
 import { addStatisticsRoutes } from './statistics-routes.ts';
 
 /** What of the page nobody sees without signing in. */
@@ -124,6 +125,7 @@ export function createApp(options: AppOptions): App {
   addAccessRoutes(app, options);
   addStatisticsRoutes(app, options);
   addHealth(app, options);
+  if (options.slack !== undefined) addSlackHooks(app, options.slack);
   addEntrance(app, { ...options, ...protection, assets });
   addFormCommands(app);
   const feed = createFeed(options.store);

@@ -340,6 +340,7 @@ export const incident = z
     outcome: z.string().nullable(),
     attempts: z.number(),
     issue: z.string().nullable(),
+    issueUrl: z.string().nullable().optional().describe('where the issue is read'),
     rootCause: z.string().nullable(),
     outcomeReason: z.string().nullable(),
     breachAtMs: z.number(),

@@ -12,6 +12,7 @@ import { rollbackWorkflowId } from '../../domain/identity.ts';
 import { createRedactor, type Redactor } from '../../domain/redaction.ts';
 import { redactingCodec } from '../../worker/redacting.ts';
 import { statusQuery } from '../../workflows/messages.ts';
+import type { SlackApp } from '../slack/slack-app.ts';
 import type { RateLimits } from './access/rate-limits.ts';
 import { createApp } from './app.ts';
 import type { Health } from './app-types.ts';
@@ -29,6 +30,8 @@ export interface ServeOptions {
   readonly access?: () => Promise<AccessSettings>;
   /** Keeps secrets out of histories; absent: there are none. */
   readonly redactor?: Redactor | undefined;
+  /** Makes the Slack app over what people can do; absent: there is none. */
+  readonly slack?: (operations: Operations) => SlackApp;
   /** Requests a minute; absent: the usual. */
   readonly limits?: RateLimits | undefined;
   readonly host: string;
@@ -40,6 +43,8 @@ export interface ServeOptions {
 export interface RunningApi {
   readonly url: string;
   readonly operations: Operations;
+  /** What also listens over HTTP; `null`: none was asked for. */
+  readonly slack: SlackApp | null;
   /** Ends every connection; whoever was connected may come again. */
   cutLines(): void;
   close(): Promise<void>;
@@ -71,6 +76,7 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
           () => null,
         ),
   };
+  const slack = options.slack?.(operations) ?? null;
   const app = createApp({
     operations,
     store,
@@ -78,6 +84,7 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
     token,
     access,
     limits: options.limits,
+    slack: slack ?? undefined,
     temporalUi,
     health,
   });
@@ -95,6 +102,7 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
   return {
     url: `http://${options.host}:${port}`,
     operations,
+    slack,
     cutLines,
     close: () =>
       new Promise<void>((resolve) => {

@@ -18,7 +18,7 @@ const commands = [
   ...['rollback', 'acknowledge', 'retry', 'traffic', 'handover', 'resolve', 'abort'],
   ...['incidents', 'review', 'dashboard', 'backtest', 'calibrate'],
   ...['open', 'token', 'audit'],
-  ...['up', 'doctor'],
+  ...['up', 'doctor', 'mcp'],
 ];
 
 afterEach(cleanUp);

@@ -127,6 +127,7 @@ function identityOf(header: string | undefined, name: string): SessionIdentity {
   return { by: 'token', token: tokenId(secret) ?? 'local', name };
 }
 
-function shownToken({ hash: _, ...shown }: TokenRecord) {
-  return shown;
+function shownToken(token: Omit<TokenRecord, 'hash'>) {
+  const { id, name, role, product, createdBy, createdAtMs, expiresAtMs, lastUsedAtMs, revokedAtMs } = token;
+  return { id, name, role, product, createdBy, createdAtMs, expiresAtMs, lastUsedAtMs, revokedAtMs };
 }

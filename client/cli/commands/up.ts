@@ -48,8 +48,9 @@ export async function up(_args: string[], options: Options): Promise<void> {
     temporalUi,
     watchdogUrl: () => system.catalog.watchdogUrl(),
   });
-  const api = roles.api ? await runApi(system, temporal, temporalUi, sweep, options) : null;
-  const stopSlack = api === null ? async () => undefined : await listenToSlack(system, api, logger);
+  const api = roles.api ? await runApi(system, temporal, { temporalUi, sweep, logger }, options) : null;
+  const stopSlack =
+    api?.slack == null ? async () => undefined : await startSlackApp(api.slack, slackOptions(system, logger));
   const worker = roles.worker
     ? await startWorker({
         ...temporal,
@@ -90,8 +91,7 @@ function rolesOf({ only, group }: Options): { api: boolean; worker: boolean } {
 async function runApi(
   system: System,
   temporal: Temporal,
-  temporalUi: string | null,
-  sweep: Sweep,
+  { temporalUi, sweep, logger }: { temporalUi: string | null; sweep: Sweep; logger: Logger },
   options: Options,
 ): Promise<RunningApi> {
   return serveApi({
@@ -99,6 +99,7 @@ async function runApi(
     ...system,
     temporalUi,
     access: () => system.catalog.access(),
+    slack: (commands) => createSlackApp({ ...slackOptions(system, logger), commands }),
     token: await readOrMakeToken(tokenFile(system.folder)),
     host: options.host,
     port: port(options.port, '--port'),
@@ -111,19 +112,14 @@ async function runApi(
 }
 
 /** One process is enough; where several listen, Slack spreads what people do over them. */
-async function listenToSlack(
-  { catalog, store }: System,
-  { operations: commands }: RunningApi,
-  logger: Logger,
-): Promise<() => Promise<void>> {
-  const options = {
+/** Over its own connection and over HTTP it is one app: what comes both ways is taken once. */
+function slackOptions({ catalog, store }: System, logger: Logger) {
+  return {
     settings: () => catalog.slackApp(),
-    commands,
     audit: store.audit,
     views: createViews(store, catalog),
     onTrouble: (sentence: string) => logger.warn(sentence),
   };
-  return startSlackApp(createSlackApp(options), options);
 }
 
 async function announce(
@@ -140,7 +136,11 @@ async function announce(
   if (temporalUi !== null) say(`Temporal UI: ${temporalUi}`);
   if (worker !== null) say(`metrics: http://127.0.0.1:${worker.metricsPort}/metrics`);
   if (api === null) return;
-  say(`API: ${api.url} (token in ${tokenFile(system.folder)})`);
+  say(
+    `page and API: ${api.url} ("orchestrator open" prints a link that signs you in; token in ${tokenFile(system.folder)})`,
+  );
+  if (!/^(127\.|localhost$|::1$)/.test(new URL(api.url).hostname.replace(/[[\]]/g, '')))
+    say('warning: the API speaks plain HTTP beyond this machine: put a proxy with TLS before it');
   const place = {
     url: api.url,
     temporalUi,

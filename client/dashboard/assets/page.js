@@ -65,22 +65,27 @@ function replaceRegion({ name, html }) {
 
 /** Forms give their command in place; the answer, accepted or the reason of refusal, stands above and is read out. */
 function sendCommands() {
-  document.addEventListener('submit', async (event) => {
+  document.addEventListener('submit', (event) => {
     const form = event.target;
     if (!(form instanceof HTMLFormElement) || form.dataset.command === undefined) return;
     event.preventDefault();
-    const button = form.querySelector('button');
-    form.setAttribute('aria-busy', 'true');
-    if (button !== null) button.disabled = true;
-    const { ok, words } = await send(form);
-    form.removeAttribute('aria-busy');
-    if (button !== null) button.disabled = false;
-    answer(words, ok);
-    if (!ok) return;
-    form.reset();
-    form.closest('details')?.removeAttribute('open');
-    if (document.body.dataset.live === undefined) location.reload();
+    void command(form);
   });
+}
+
+/** @param {HTMLFormElement} form */
+async function command(form) {
+  const button = form.querySelector('button');
+  form.setAttribute('aria-busy', 'true');
+  if (button !== null) button.disabled = true;
+  const { ok, words } = await send(form);
+  form.removeAttribute('aria-busy');
+  if (button !== null) button.disabled = false;
+  answer(words, ok);
+  if (!ok) return;
+  form.reset();
+  form.closest('details')?.removeAttribute('open');
+  if (document.body.dataset.live === undefined) location.reload();
 }
 
 /** @param {HTMLFormElement} form @returns {Promise<{ ok: boolean, words: string }>} */

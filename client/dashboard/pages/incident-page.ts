@@ -45,9 +45,15 @@ ${incident.outcomeReason === null ? '' : html`<p>${incident.outcomeReason}</p>`}
 <div><dt>Duration</dt><dd>${endedAtMs === null ? '–' : `${minutes(endedAtMs - breachAtMs)} min`}</dd></div>
 <div><dt>Maintenance</dt><dd>${minutes(downMs)} min</dd></div>
 <div><dt>Attempts</dt><dd>${incident.attempts}, ${incident.origin}</dd></div>
-${incident.issue === null ? '' : html`<div><dt>Issue</dt><dd>${/^https?:/.test(incident.issue) ? html`<a href="${incident.issue}" rel="noreferrer">${incident.issue}</a>` : incident.issue}</dd></div>`}
+${issue(incident)}
 <div><dt>Export</dt><dd><a href="/incidents/${incident.id}.md" download>Markdown</a></dd></div>
 </dl>`;
+}
+
+function issue({ issue: reference, issueUrl }: Incident): Markup {
+  if (reference === null) return html``;
+  const isAddress = /^https?:\/\//.test(issueUrl ?? '');
+  return html`<div><dt>Issue</dt><dd>${isAddress ? html`<a href="${issueUrl}" rel="noreferrer">${reference}</a>` : reference}</dd></div>`;
 }
 
 function findings({

@@ -82,6 +82,6 @@ function progress(fromMs: number, toMs: number, nowMs: number): Markup {
 
 function wayBack({ wayBack: found }: ProductNow): Markup {
   if (found === null) return html``;
-  if (found.missing === null) return html`<span>way back: ${found.target}, ready</span>`;
+  if (found.missing === null) return html`<span>way back: ${found.target}, ready (${found.score} %)</span>`;
   return html`<span class="warn" title="${found.missing}">way back not ready (${found.score} %)</span>`;
 }

@@ -106,7 +106,7 @@ function frameOf(
   const fromMs = range?.fromMs ?? points[0]?.atMs ?? 0;
   const toMs = Math.max(range?.toMs ?? points.at(-1)?.atMs ?? 1, fromMs + 1);
   const values = points.flatMap(({ value }) => (value === null ? [] : [value]));
-  const highest = niceCeiling(Math.max(0, ...values, baseline ?? 0, threshold ?? 0) || 1);
+  const highest = niceCeiling(Math.max(1e-6, ...values, baseline ?? 0, threshold ?? 0));
   const { left, right, top, bottom } = box;
   return {
     ...box,
@@ -122,7 +122,7 @@ function frameOf(
 /** The next of 1, 2, 2.5, 5 times a power of ten: axes end at a number that can be read. */
 export function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 2, 2.5, 5, 10].find((candidate) => candidate * power >= value * 1.02) ?? 10;
+  const step = [1, 2, 2.5, 5, 10].find((candidate) => candidate * power >= value * 1.02) ?? 20;
   return step * power;
 }
 
