@@ -22,6 +22,7 @@ import type { App, AppOptions } from './app-types.ts';
 import { addCommandRoutes } from './command-routes.ts';
 import { addDeploymentRoutes } from './deployment-routes.ts';
 import { addGateRoutes } from './gate-routes.ts';
+import { addGitHubHook } from './github-hook.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
 import { addLessonRoutes } from './lesson-routes.ts';
 import { addOtlpRoutes } from './otlp-routes.ts';
@@ -126,6 +127,7 @@ export function createApp(options: AppOptions): App {
   addStatisticsRoutes(app, options);
   addHealth(app, options);
   if (options.slack !== undefined) addSlackHooks(app, options.slack);
+  addGitHubHook(app, { ...options, ...protection });
   addEntrance(app, { ...options, ...protection, assets });
   addFormCommands(app);
   const feed = createFeed(options.store);

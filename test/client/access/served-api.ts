@@ -6,6 +6,7 @@ import type { Operations } from '../../../client/api/operations.ts';
 import { type AccessSettings, noAccessSettings } from '../../../config/access.ts';
 import type { Role } from '../../../domain/access.ts';
 import { createCatalog } from '../../../worker/catalog.ts';
+import type { GitHubHookSettings } from '../../../worker/github-hook-settings.ts';
 import { afterwards } from '../../adapters/temporary.ts';
 
 export const localToken = 'the-token-of-the-data-folder';
@@ -17,6 +18,8 @@ export interface ServedApi {
   readonly reached: string[];
   /** Changes who may sign in and which pipelines are known. */
   use(settings: Partial<AccessSettings>): void;
+  /** Changes what is taken from GitHub's webhooks. */
+  useHook(settings: GitHubHookSettings): void;
   /** Makes an API token, as an admin. */
   tokenFor(role: Role, product?: string | null, more?: object): Promise<string>;
   call(method: string, path: string, options?: CallOptions): Promise<Called>;
@@ -39,12 +42,14 @@ export async function aServedApi(location = ':memory:'): Promise<ServedApi> {
   const store = await openStore(location);
   const reached: string[] = [];
   let settings: AccessSettings = noAccessSettings;
+  let gitHubHook: GitHubHookSettings | null = null;
   const app = createApp({
     operations: writtenDown(reached),
     store,
     catalog: twoProducts(),
     token: localToken,
     access: async () => settings,
+    gitHubHook: async () => gitHubHook,
     temporalUi: null,
     health: {
       problems: async () => [],
@@ -86,6 +91,9 @@ export async function aServedApi(location = ':memory:'): Promise<ServedApi> {
     call,
     use: (changed) => {
       settings = { ...settings, ...changed };
+    },
+    useHook: (changed) => {
+      gitHubHook = changed;
     },
     tokenFor: async (role, product = null, more = {}) => {
       made += 1;
