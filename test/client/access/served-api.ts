@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { openStore, type Store } from '../../../adapters/store/store.ts';
+import type { RateLimits } from '../../../client/api/access/rate-limits.ts';
 import { createApp } from '../../../client/api/app.ts';
 import type { Operations } from '../../../client/api/operations.ts';
 import { type AccessSettings, noAccessSettings } from '../../../config/access.ts';
@@ -38,7 +39,7 @@ export interface Called {
 }
 
 /** The API over a real store, served by HTTP, with two products; what it would do to workflows is written down. */
-export async function aServedApi(location = ':memory:'): Promise<ServedApi> {
+export async function aServedApi(location = ':memory:', limits?: RateLimits): Promise<ServedApi> {
   const store = await openStore(location);
   const reached: string[] = [];
   let settings: AccessSettings = noAccessSettings;
@@ -50,6 +51,7 @@ export async function aServedApi(location = ':memory:'): Promise<ServedApi> {
     token: localToken,
     access: async () => settings,
     gitHubHook: async () => gitHubHook,
+    limits,
     temporalUi: null,
     health: {
       problems: async () => [],
