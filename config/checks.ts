@@ -27,6 +27,7 @@ export function crossCheck(file: ConfigFile, yaml: YamlFile, { env, store }: Sur
       ...policyProblems(file, yaml, undefined),
       ...channelProblems(file, yaml),
       ...slackUserProblems(file, yaml),
+      ...gitHubProblems(file, yaml),
       ...products.flatMap(([product]) => policyProblems(file, yaml, product)),
       ...products.flatMap(([product, settings]) => groupProblems(product, settings, yaml, store)),
       ...products.flatMap(([product]) => neighbourProblems(file, product, yaml)),
@@ -116,6 +117,36 @@ function slackUserProblems(file: ConfigFile, yaml: YamlFile): Finding[] {
     const message = `found ${JSON.stringify(product)}; allowed: a product of this file (${known.join(', ') || 'there is none'})`;
     return [yaml.at(path, message)];
   });
+}
+
+/** Half of what opens an issue opens none, and a deployment that nobody can prove is never taken. */
+function gitHubProblems({ github, products }: ConfigFile, yaml: YamlFile): Finding[] {
+  if (github == null) return [];
+  const { owner, repo, token, webhook_secret: secret, deployments } = github;
+  const given = [owner, repo, token].filter((value) => value !== undefined).length;
+  const problems: Finding[] = [];
+  if (given > 0 && given < 3)
+    problems.push(
+      yaml.at(['github'], 'found only some of owner, repo and token; allowed: all three, or none'),
+    );
+  if (given === 0 && secret === undefined)
+    problems.push(
+      yaml.at(['github'], 'found nothing to do; allowed: owner, repo and token, or webhook_secret'),
+    );
+  if (deployments !== undefined && secret === undefined)
+    problems.push(
+      yaml.at(['github', 'deployments'], 'found no webhook_secret; allowed: with github.webhook_secret'),
+    );
+  const known = Object.keys(products ?? {});
+  for (const [index, { product }] of (deployments ?? []).entries())
+    if (!known.includes(product))
+      problems.push(
+        yaml.at(
+          ['github', 'deployments', index, 'product'],
+          `found ${JSON.stringify(product)}; allowed: a product of this file (${known.join(', ') || 'there is none'})`,
+        ),
+      );
+  return problems;
 }
 
 function slackWarnings(file: ConfigFile, yaml: YamlFile): Finding[] {

@@ -19,6 +19,7 @@ import type { PushedReading } from './adapters/metrics-source.ts';
 import { serviceAdapters } from './adapters/service.ts';
 import type { Written } from './adapters/written.ts';
 import { createChannels } from './channels.ts';
+import { type GitHubHookSettings, gitHubHookSettings } from './github-hook-settings.ts';
 import { redactedSetup } from './redacting.ts';
 import { type SlackAppSettings, slackAppSettings } from './slack-app-settings.ts';
 
@@ -59,6 +60,8 @@ export interface ConfiguredCatalog extends Catalog {
   slackApp(): Promise<SlackAppSettings | null>;
   /** Who may sign in, and which pipelines are known. */
   access(): Promise<AccessSettings>;
+  /** `null`: nothing is taken from GitHub's webhooks, or their secret is not set. */
+  gitHubHook(): Promise<GitHubHookSettings | null>;
 }
 
 /** The products of the newest valid version of the configuration, each with its adapters. */
@@ -133,6 +136,9 @@ export function createCatalog(options: CatalogOptions): ConfiguredCatalog {
       const { config } = await newest();
       return known(config, config.data.rollback_policy?.notifications?.watchdog_url, options.env) ?? null;
     },
+    async gitHubHook() {
+      return gitHubHookSettings((await newest()).config, options.env);
+    },
     async access() {
       return accessOf((await newest()).config, options.env);
     },
@@ -193,8 +199,8 @@ function queueOf(queue: string, { worker_group: group }: ProductSettings): strin
 }
 
 function issuesOf({ data, text }: Config, env: Env): IssueTracker | null {
-  if (data.github == null) return null;
-  const { owner, repo, token, base_url: baseUrl } = data.github;
+  const { owner, repo, token, base_url: baseUrl } = data.github ?? {};
+  if (owner === undefined || repo === undefined || token === undefined) return null;
   try {
     return createGitHubIssues({
       owner: text(owner, env),

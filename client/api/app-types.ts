@@ -2,6 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Catalog } from '../../activities/dependencies.ts';
 import type { Store } from '../../adapters/store/store.ts';
 import type { AccessSettings } from '../../config/access.ts';
+import type { GitHubHookSettings } from '../../worker/github-hook-settings.ts';
 import type { SlackApp } from '../slack/slack-app.ts';
 import type { ApiEnv } from './access/caller.ts';
 import type { RateLimits } from './access/rate-limits.ts';
@@ -16,6 +17,8 @@ export interface AppOptions {
   readonly token: string;
   /** Who may sign in, and which pipelines are known. */
   readonly access: () => Promise<AccessSettings>;
+  /** What is taken from GitHub's webhooks; `null`, or absent: nothing. */
+  readonly gitHubHook?: (() => Promise<GitHubHookSettings | null>) | undefined;
   /** Takes what Slack sends over HTTP; absent: nothing listens. */
   readonly slack?: Pick<SlackApp, 'handleHttp'> | undefined;
   /** Requests a minute; absent: the usual. */

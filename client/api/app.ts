@@ -21,7 +21,9 @@ import { ApiError } from './api-error.ts';
 import type { App, AppOptions } from './app-types.ts';
 import { addCommandRoutes } from './command-routes.ts';
 import { addDeploymentRoutes } from './deployment-routes.ts';
+import { openApiDocument } from './document/openapi-document.ts';
 import { addGateRoutes } from './gate-routes.ts';
+import { addGitHubHook } from './github-hook.ts';
 import { addIncidentRoutes } from './incident-routes.ts';
 import { addLessonRoutes } from './lesson-routes.ts';
 import { addOtlpRoutes } from './otlp-routes.ts';
@@ -126,17 +128,14 @@ export function createApp(options: AppOptions): App {
   addStatisticsRoutes(app, options);
   addHealth(app, options);
   if (options.slack !== undefined) addSlackHooks(app, options.slack);
+  addGitHubHook(app, { ...options, ...protection });
   addEntrance(app, { ...options, ...protection, assets });
   addFormCommands(app);
   const feed = createFeed(options.store);
   addReadingRoutes(app, { ...options, feed });
   addDashboard(app, { ...options, feed, assets });
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Rollback orchestrator', version: '1' },
-    security: [{ token: [] }],
-  });
+  app.get('/openapi.json', (context) => context.json(openApiDocument(app)));
   return app;
 }
 

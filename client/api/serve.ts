@@ -15,7 +15,7 @@ import { statusQuery } from '../../workflows/messages.ts';
 import type { SlackApp } from '../slack/slack-app.ts';
 import type { RateLimits } from './access/rate-limits.ts';
 import { createApp } from './app.ts';
-import type { Health } from './app-types.ts';
+import type { AppOptions, Health } from './app-types.ts';
 import { createOperations, type Operations } from './operations.ts';
 
 export interface ServeOptions {
@@ -28,6 +28,8 @@ export interface ServeOptions {
   readonly token: string;
   /** Who may sign in, and which pipelines are known; absent: nobody but who has a token. */
   readonly access?: () => Promise<AccessSettings>;
+  /** What is taken from GitHub's webhooks; absent: nothing. */
+  readonly gitHubHook?: AppOptions['gitHubHook'];
   /** Keeps secrets out of histories; absent: there are none. */
   readonly redactor?: Redactor | undefined;
   /** Makes the Slack app over what people can do; absent: there is none. */
@@ -83,6 +85,7 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
     catalog,
     token,
     access,
+    gitHubHook: options.gitHubHook,
     limits: options.limits,
     slack: slack ?? undefined,
     temporalUi,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { access } from './access.ts';
 import { assignments } from './assignment.ts';
-import { mapping, name, section, text, url } from './fields.ts';
+import { mapping, name, section, text } from './fields.ts';
+import { github } from './github.ts';
 import { notifications } from './notifications.ts';
 import { policyShape } from './policy.ts';
 import { productSettings } from './product.ts';
@@ -13,12 +14,7 @@ export const configSchema = mapping({
     .nullish()
     .describe('What is deployed and watched.'),
   access,
-  github: section('Where issues are opened.', {
-    owner: text('Organization or user', 'a GitHub organization or user'),
-    repo: text('Repository', 'the name of a GitHub repository'),
-    token: text('May write issues (a secret)', `a token, best as a reference like \${GITHUB_TOKEN}`),
-    base_url: url('Of a GitHub Enterprise Server').optional(),
-  }),
+  github,
   support_engineer: z
     .union(
       [

@@ -22,6 +22,7 @@ export const fullEnv = {
   DEPLOYER_TOKEN: 'deployer-token',
   DEPLOYER_SECRET: `whsec_${Buffer.alloc(24, 8).toString('base64')}`,
   GITHUB_TOKEN: 'github-token',
+  GITHUB_WEBHOOK_SECRET: 'github-webhook-secret',
   OIDC_CLIENT_SECRET: 'oidc-secret',
   DD_API_KEY: 'datadog-key',
   DD_APP_KEY: 'datadog-application-key',

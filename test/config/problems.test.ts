@@ -198,6 +198,17 @@ const problems: readonly [string, string, ...string[]][] = [
     'c.yml:2:3: assign.memry: found the unknown key "memry" (did you mean "memory"?); allowed: error_rate, performance, memory, database, health_check, alert, manual, n_plus_one_query, listener_leak, unbounded_growth, database_connections, dependency_failure, code_error, process_crash, unknown',
   ],
   [
+    'half of what opens an issue',
+    'github: { owner: a, repo: b }\n',
+    'c.yml:1:9: github: found only some of owner, repo and token; allowed: all three, or none',
+  ],
+  [
+    'deployments of GitHub that nobody can prove, of a product that is not there',
+    `github: { owner: a, repo: b, token: "\${TOKEN}", deployments: [{ repository: a/b, product: bank, release: sha }] }\n`,
+    'c.yml:1:62: github.deployments: found no webhook_secret; allowed: with github.webhook_secret',
+    'c.yml:1:91: github.deployments[0].product: found "bank"; allowed: a product of this file (there is none)',
+  ],
+  [
     'a support engineer of the wrong type',
     'support_engineer: 3\n',
     'c.yml:1:19: support_engineer: found 3; allowed: a name, or a mapping with github and name',

@@ -99,6 +99,7 @@ async function runApi(
     ...system,
     temporalUi,
     access: () => system.catalog.access(),
+    gitHubHook: () => system.catalog.gitHubHook(),
     slack: (commands) => createSlackApp({ ...slackOptions(system, logger), commands }),
     token: await readOrMakeToken(tokenFile(system.folder)),
     host: options.host,

@@ -13,7 +13,7 @@ export async function lookAtPeople(config: Config): Promise<Finding[]> {
   const findings = await Promise.all([
     ...channels.map((channel) => lookAtChannel(channel, config)),
     ...(channels.some(({ isEmail }) => isEmail) ? [lookAtMailServer()] : []),
-    ...(config.data.github == null ? [] : [lookAtGitHub(config)]),
+    ...(config.data.github?.token === undefined ? [] : [lookAtGitHub(config)]),
   ]);
   if (channels.length > 0) return findings;
   const none = () => {
@@ -119,7 +119,7 @@ function lookAtGitHub({ data, text }: Config): Promise<Finding> {
   return looker('people')(
     'github',
     async () => {
-      const written = data.github as NonNullable<typeof data.github>;
+      const written = data.github as Required<NonNullable<typeof data.github>>;
       if (!tokenIsSet(written.token, text))
         throw new Warning(
           'the token is not set: reports stay in the data folder',

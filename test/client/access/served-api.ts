@@ -1,11 +1,13 @@
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { openStore, type Store } from '../../../adapters/store/store.ts';
+import type { RateLimits } from '../../../client/api/access/rate-limits.ts';
 import { createApp } from '../../../client/api/app.ts';
 import type { Operations } from '../../../client/api/operations.ts';
 import { type AccessSettings, noAccessSettings } from '../../../config/access.ts';
 import type { Role } from '../../../domain/access.ts';
 import { createCatalog } from '../../../worker/catalog.ts';
+import type { GitHubHookSettings } from '../../../worker/github-hook-settings.ts';
 import { afterwards } from '../../adapters/temporary.ts';
 
 export const localToken = 'the-token-of-the-data-folder';
@@ -17,6 +19,8 @@ export interface ServedApi {
   readonly reached: string[];
   /** Changes who may sign in and which pipelines are known. */
   use(settings: Partial<AccessSettings>): void;
+  /** Changes what is taken from GitHub's webhooks. */
+  useHook(settings: GitHubHookSettings): void;
   /** Makes an API token, as an admin. */
   tokenFor(role: Role, product?: string | null, more?: object): Promise<string>;
   call(method: string, path: string, options?: CallOptions): Promise<Called>;
@@ -35,16 +39,19 @@ export interface Called {
 }
 
 /** The API over a real store, served by HTTP, with two products; what it would do to workflows is written down. */
-export async function aServedApi(location = ':memory:'): Promise<ServedApi> {
+export async function aServedApi(location = ':memory:', limits?: RateLimits): Promise<ServedApi> {
   const store = await openStore(location);
   const reached: string[] = [];
   let settings: AccessSettings = noAccessSettings;
+  let gitHubHook: GitHubHookSettings | null = null;
   const app = createApp({
     operations: writtenDown(reached),
     store,
     catalog: twoProducts(),
     token: localToken,
     access: async () => settings,
+    gitHubHook: async () => gitHubHook,
+    limits,
     temporalUi: null,
     health: {
       problems: async () => [],
@@ -86,6 +93,9 @@ export async function aServedApi(location = ':memory:'): Promise<ServedApi> {
     call,
     use: (changed) => {
       settings = { ...settings, ...changed };
+    },
+    useHook: (changed) => {
+      gitHubHook = changed;
     },
     tokenFor: async (role, product = null, more = {}) => {
       made += 1;
