@@ -186,7 +186,14 @@ async function reportOne(
 ): Promise<string> {
   const services = await servicesOf(catalog, wanted);
   const key = { product: wanted.product, environment: wanted.environment, deployment: wanted.deployment };
-  const { isNew, notes } = await operations.report({ key, services, deployedAtMs, good: null, floor: null });
+  const { isNew, notes } = await operations.report({
+    isIdGiven: true,
+    key,
+    services,
+    deployedAtMs,
+    good: null,
+    floor: null,
+  });
   return [
     `${wanted.deployment} of ${productName(wanted)} ${isNew ? 'is watched' : 'is known already'}`,
     ...notes,
