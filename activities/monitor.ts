@@ -4,11 +4,12 @@ import type { DeploymentOrigin, DeploymentStatus, Outcome, ServiceRelease } from
 import { shortNumber } from '../domain/detection/verdict.ts';
 import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
 import { standingWarnings } from '../domain/last-known-good.ts';
-import type { Pause } from '../domain/product-row.ts';
+import { type Pause, resumed, type Veto, type VetoWindow } from '../domain/product-row.ts';
 import type { RollbackPlan } from '../domain/rollback.ts';
 import type { TimelineEntry } from '../domain/timeline.ts';
 import type { Dependencies } from './dependencies.ts';
 import { readRollbackPlan } from './rollback-plan.ts';
+import { type Obstacle, obstacleOf } from './watch.ts';
 
 export interface MonitoredDeployment {
   readonly key: DeploymentKey;
@@ -28,6 +29,12 @@ export interface MonitorSettings {
   readonly plan: RollbackPlan;
   /** What the owner should know of these releases. */
   readonly warnings: readonly string[];
+}
+
+export interface VetoRecord {
+  readonly window: VetoWindow | null;
+  /** Absent: the one that stands stays. */
+  readonly veto?: Veto;
 }
 
 export function createMonitorActivities({ store, catalog, clock }: Dependencies) {
@@ -139,7 +146,22 @@ export function createMonitorActivities({ store, catalog, clock }: Dependencies)
     },
 
     async setPause(key: ProductKey, pause: Pause | null): Promise<void> {
-      await store.products.change(key, (row) => ({ ...row, pause }));
+      await store.products.change(key, (row) => (pause === null ? resumed(row) : { ...row, pause }));
+    },
+
+    /** Says that a rollback waits for a veto, that it no longer does, or that it was vetoed. */
+    async recordVeto(key: ProductKey, { window, veto }: VetoRecord): Promise<void> {
+      await store.products.change(key, (row) => ({
+        ...row,
+        vetoWindow: window,
+        veto: veto ?? row.veto ?? null,
+      }));
+    },
+
+    /** What holds an automatic rollback back now, `null` when nothing does. */
+    async readObstacle(key: DeploymentKey, origin: DeploymentOrigin): Promise<Obstacle> {
+      const [setup, row] = await Promise.all([catalog.setup(key), store.products.read(key)]);
+      return obstacleOf({ key, origin }, setup, row, await clock.now());
     },
 
     async recordTimeline(entries: TimelineEntry[]): Promise<void> {

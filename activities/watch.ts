@@ -6,10 +6,11 @@ import type { DeploymentOrigin, ServiceRelease } from '../domain/deployment.ts';
 import { isTimeToLearn, withNewHabits } from '../domain/detection/learn.ts';
 import type { Trigger } from '../domain/detection/verdict.ts';
 import type { DeploymentKey, ProductKey } from '../domain/identity.ts';
-import { activePause } from '../domain/product-row.ts';
+import { activePause, type ProductRow, standingVeto, vetoSentence } from '../domain/product-row.ts';
 import type { RollbackPlan } from '../domain/rollback.ts';
 import { type AttemptPlan, nextTick, planAttempt, tickGrid } from '../domain/tick-grid.ts';
 import { clockTime } from '../domain/timeline.ts';
+import { evidenceOf, type VetoEvidence, vetoWaitMs, worseThan } from '../domain/veto.ts';
 import { advanceWatch, type WatchState, type WatchStep, watchedEnough } from '../domain/watch.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
 import { lookAtWayBack } from './keep-way-back.ts';
@@ -30,6 +31,8 @@ export interface WatchInput {
   readonly reported: Reported;
   /** The deployment's watch is over: what is found is told and recorded, never acted on. */
   readonly standby?: boolean;
+  /** A rollback is decided and waits for a veto: whatever got worse since, or holds it back, is said at once. */
+  readonly waiting?: VetoEvidence;
 }
 
 /** Why an automatic rollback may not follow a breach, or `null` when it may. */
@@ -54,6 +57,10 @@ export type WatchResult =
       readonly policyVersion: number;
       readonly atMs: number;
       readonly plan: RollbackPlan | null;
+      /** Where a rollback may follow that waits for a veto first. */
+      readonly veto?: { readonly waitMs: number; readonly evidence: VetoEvidence };
+      /** What got worse while a rollback waited for a veto. */
+      readonly worse?: string;
     };
 
 const storePatienceMs = 2_000;
@@ -120,7 +127,8 @@ async function attempt(
   // A breach that could not be written is a breach all the same; anything else waits for the store.
   if (step.storeProblem !== null && step.triggers.length === 0)
     return withoutStore(dependencies, input, setup, step.storeProblem);
-  if (step.edges.length > 0) {
+  const waiting = whileWaiting(input, setup, known.obstacle, step);
+  if (step.edges.length > 0 || waiting !== null) {
     return {
       kind: 'edges',
       edges: step.edges,
@@ -130,6 +138,8 @@ async function attempt(
       atMs: step.state.lastAtMs ?? startedMs,
       // A breach waits for nothing: the rollback reads the way back itself.
       plan: step.triggers.length > 0 ? null : await wayBack(dependencies, setup, input),
+      ...vetoOf(setup, step),
+      ...waiting,
     };
   }
   const nextMs = nextTick(grid, step.state.lastTickMs ?? startedMs, step.state.suspect);
@@ -139,6 +149,24 @@ async function attempt(
     sentence: `${step.sentence}; next check ${clockTime(nextMs)}`,
     retryAfterMs: nextMs - Math.max(scheduledMs, plan.gap ? startedMs : scheduledMs) - elapsedMs,
   };
+}
+
+/** What ends the wait for a veto, `null`: nothing. */
+function whileWaiting(
+  { waiting }: WatchInput,
+  { policy }: ProductSetup,
+  obstacle: Obstacle,
+  step: WatchStep,
+): { worse?: string } | null {
+  if (waiting === undefined) return null;
+  if (obstacle !== null) return {};
+  const worse = worseThan(waiting, step, policy.monitoring.minimumRequests);
+  return worse === null ? null : { worse };
+}
+
+function vetoOf({ policy }: ProductSetup, { state, triggers }: WatchStep) {
+  const waitMs = vetoWaitMs(triggers, policy);
+  return waitMs === 0 ? {} : { veto: { waitMs, evidence: evidenceOf(state, triggers) } };
 }
 
 /** A service without a day of history learns from its own watch. What cannot be learned now is learned in an hour. */
@@ -194,10 +222,9 @@ async function loadState(
     return await within(storePatienceMs, 'the store', async () => {
       const row = await dependencies.store.products.read(input.key);
       const nowMs = await dependencies.clock.now();
-      const pause = activePause(row, nowMs);
       return {
         state,
-        obstacle: obstacle(input, setup, pause?.by ?? null),
+        obstacle: obstacleOf(input, setup, row, nowMs),
         supersededBy: row.currentDeployment === input.key.deployment ? null : row.currentDeployment,
       };
     });
@@ -206,15 +233,23 @@ async function loadState(
   }
 }
 
-function obstacle(input: WatchInput, setup: ProductSetup, pausedBy: string | null): Obstacle {
-  if (input.standby === true) return 'the watch of this deployment is over';
-  if (input.origin === 'rollback')
+/** Why an automatic rollback may not follow, by what the store and the policy say now. */
+export function obstacleOf(
+  { origin, standby = false, key }: Pick<WatchInput, 'origin' | 'standby' | 'key'>,
+  setup: ProductSetup,
+  row: ProductRow,
+  nowMs: number,
+): Obstacle {
+  if (standby) return 'the watch of this deployment is over';
+  if (origin === 'rollback')
     return 'this release was restored by a rollback; there is no rollback of a rollback';
   if (!setup.policy.enabled)
     return `automatic rollback is switched off (enabled: false, policy version ${setup.policyVersion})`;
   if (setup.policy.mode === 'observe') return `mode is observe (policy version ${setup.policyVersion})`;
-  if (pausedBy !== null) return `automatic rollback is paused by ${pausedBy}`;
-  return null;
+  const pause = activePause(row, nowMs);
+  if (pause !== null) return `automatic rollback is paused by ${pause.by}`;
+  const veto = standingVeto(row, key.deployment);
+  return veto === null ? null : vetoSentence(veto);
 }
 
 /** The newest way back travels to the monitor, so that a rollback without the store knows it; `null` when it is not known now. */

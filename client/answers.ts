@@ -30,6 +30,7 @@ export type SignInLink = z.output<typeof access.signInLink>;
 export type DeploymentReport = z.input<typeof api.deploymentReport>;
 export type RollbackRequest = z.input<typeof api.rollbackRequest>;
 export type PauseRequest = z.input<typeof api.pauseRequest>;
+export type VetoRequest = z.input<typeof api.vetoRequest>;
 export type CommandRequest = z.input<typeof api.commandRequest>;
 export type StandingRequest = z.input<typeof api.standingRequest>;
 export type FloorRequest = z.input<typeof api.floorRequest>;

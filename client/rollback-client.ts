@@ -28,6 +28,7 @@ import type {
   Statistics,
   TimelineEntry,
   Token,
+  VetoRequest,
   WhoAmI,
 } from './answers.ts';
 import { type ClientOptions, createSender, RollbackApiError, type Send } from './send-request.ts';
@@ -136,7 +137,11 @@ function commanding(send: Send) {
     /** Holds automatic rollbacks back, until resumed or for `minutes`. Repeated, it is said once more in the timeline. */
     pause: (scope: Scope, body: PauseRequest) => send<Answer>(at('POST', scope, '/pause', body)),
 
-    /** Ends a pause; a breach that stands is acted on at once. */
+    /** Says no to a rollback that waits for that (`veto_seconds`); answers also when none waits (`accepted: false`). */
+    veto: (scope: Scope, body: VetoRequest) =>
+      send<Answer>({ ...at('POST', scope, '/veto', withRequestId(body)), alsoAnswers: [409] }),
+
+    /** Ends a pause or a veto; a breach that stands is acted on at once. */
     resume: (scope: Scope, by?: string) =>
       send<Answer>(at('POST', scope, '/resume', by === undefined ? {} : { by })),
 

@@ -97,6 +97,10 @@ function policyFrom(settings: PolicySettings): Policy {
       retryBackoffMs: seconds(settings.rollback?.retry_backoff_seconds) ?? rollback.retryBackoffMs,
       stepTimeoutMs: seconds(settings.rollback?.step_timeout_seconds) ?? rollback.stepTimeoutMs,
       retryAfterSeconds: settings.rollback?.retry_after_seconds ?? rollback.retryAfterSeconds,
+      vetoMs: {
+        critical: seconds(settings.rollback?.veto_seconds?.critical) ?? rollback.vetoMs.critical,
+        high: seconds(settings.rollback?.veto_seconds?.high) ?? rollback.vetoMs.high,
+      },
     },
     escalation: {
       levels:

@@ -5,13 +5,14 @@ import type { TriggerType } from './detection/verdict.ts';
 export type MessageSeverity = 'info' | 'warning' | 'critical';
 
 /**
- * What happened, for channels that speak in events. `held_back`: a breach that may not be acted on. `escalated`: people are asked;
+ * What happened, for channels that speak in events. `held_back`: a breach that may not be acted on. `veto_open`: one that is, in a moment. `escalated`: people are asked;
  * `reminded`: again. `resolved`: a rollback is over without `rolled_back`. `cleared`: what alarmed in this thread has ended by itself; `sees_again`: the blindness has.
  * `reported`: an issue was opened.
  */
 export const messageEvents = [
   'deployed',
   'held_back',
+  'veto_open',
   'rollback_begun',
   'rolled_back',
   'escalated',

@@ -1,3 +1,4 @@
+import type { Severity } from './detection/verdict.ts';
 import type { FreezeWindow } from './freeze-window.ts';
 
 /** The rollback policy, all durations in milliseconds. `config/` makes it from the YAML file and fills the defaults. */
@@ -79,6 +80,8 @@ export interface RollbackPolicy {
   readonly stepTimeoutMs: number;
   /** `Retry-After` of the maintenance page, seconds. */
   readonly retryAfterSeconds: number;
+  /** How long an automatic rollback waits for a veto before it begins, by the severity of its triggers; 0: it does not wait. */
+  readonly vetoMs: Readonly<Record<Severity, number>>;
 }
 
 export interface EscalationPolicy {
@@ -136,6 +139,7 @@ export const defaultPolicy: Policy = {
     retryBackoffMs: 5_000,
     stepTimeoutMs: 5 * minute,
     retryAfterSeconds: 30,
+    vetoMs: { critical: 0, high: 0 },
   },
   escalation: {
     levels: [

@@ -1,13 +1,14 @@
 import type { ConditionKind } from './conditions.ts';
 import type { Deployment } from './deployment.ts';
 import type { IncidentStatus } from './incident.ts';
-import type { ProductRow } from './product-row.ts';
+import { openVetoWindow, type ProductRow } from './product-row.ts';
 import type { WatchState } from './watch.ts';
 
 /** In which state a product is, worst first: the order in which people look. */
 export const productPhases = [
   'escalated',
   'rolling_back',
+  'veto_window',
   'breach',
   'blind',
   'suspect',
@@ -36,6 +37,7 @@ export function phaseOf(
   if (current === null) return 'idle';
   if (current.outcome !== null) return current.outcome;
   if (current.status === 'waiting') return 'waiting';
+  if (openVetoWindow(row, current.deployment) !== null) return 'veto_window';
   const stands = (kind: ConditionKind) =>
     watch?.conditions.standing.some((condition) => condition.kind === kind) ?? false;
   if (stands('breach') || stands('dry_run')) return 'breach';

@@ -7,6 +7,10 @@ export interface ProductRow {
   readonly pause: Pause | null;
   /** Absent in rows that were written before there were floors. */
   readonly floors?: RollbackFloors;
+  /** A rollback that waits for a veto. */
+  readonly vetoWindow?: VetoWindow | null;
+  /** A rollback that somebody vetoed: of the deployment it names, and of no other. */
+  readonly veto?: Veto | null;
 }
 
 export interface ActiveRollback {
@@ -28,12 +32,51 @@ export interface Pause {
   readonly reason: string;
 }
 
+/** A rollback that is decided and waits a moment for somebody to say no. It needs no answer: it begins when the time is over. */
+export interface VetoWindow {
+  readonly deployment: string;
+  /** When it begins, milliseconds since the epoch. */
+  readonly untilMs: number;
+  /** Why it will be rolled back. */
+  readonly reason: string;
+}
+
+/** Somebody said no: the deployment is only observed from then on. */
+export interface Veto {
+  readonly deployment: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
 export const newProductRow: ProductRow = { currentDeployment: null, rollback: null, pause: null };
 
 /** Whether automatic rollbacks are paused at `atMs`; a pause ends by its time, never silently. */
 export function activePause(row: ProductRow, atMs: number): Pause | null {
   if (row.pause === null) return null;
   return row.pause.untilMs !== null && row.pause.untilMs <= atMs ? null : row.pause;
+}
+
+/** The open window of a deployment, or `null`. */
+export function openVetoWindow(row: ProductRow, deployment: string | null): VetoWindow | null {
+  const window = row.vetoWindow ?? null;
+  return window?.deployment === deployment ? window : null;
+}
+
+/** The veto that keeps a deployment from being rolled back automatically, or `null`. */
+export function standingVeto(row: ProductRow, deployment: string | null): Veto | null {
+  const veto = row.veto ?? null;
+  return veto?.deployment === deployment ? veto : null;
+}
+
+export function vetoSentence({ by, reason }: Pick<Veto, 'by' | 'reason'>): string {
+  return `its rollback was vetoed by ${by} (${reason})`;
+}
+
+/** Whoever resumes lets automatic rollbacks act again, whatever held them back: a pause or a veto. */
+export function resumed(row: ProductRow): ProductRow {
+  const { veto: _, ...rest } = row;
+  return { ...rest, pause: null };
 }
 
 export type Registering = {
@@ -71,7 +114,8 @@ export function beginRollback(row: ProductRow, rollback: ActiveRollback): Beginn
       reason: `${rollback.deployment} is no longer the current deployment, ${row.currentDeployment ?? 'none'} is`,
     };
   }
-  return { kind: 'begun', row: { ...row, rollback } };
+  const { vetoWindow: _, ...rest } = row;
+  return { kind: 'begun', row: { ...rest, rollback } };
 }
 
 /** Whether the row is this rollback's to end: it names it, or it names none and still what was to be rolled back. */

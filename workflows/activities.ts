@@ -14,6 +14,7 @@ export const records = proxyActivities<
     | 'concludeRollback'
     | 'saveIncident'
     | 'setPause'
+    | 'recordVeto'
     | 'reconcileRow'
     | 'registerObserved'
     | 'establishBaseline'
@@ -29,7 +30,7 @@ export const records = proxyActivities<
 
 /** Questions to the store that may go without an answer. */
 export const questions = proxyActivities<
-  Pick<Activities, 'readRollbackOutcome' | 'isReleased' | 'isBlind' | 'lastLook'>
+  Pick<Activities, 'readRollbackOutcome' | 'isReleased' | 'isBlind' | 'lastLook' | 'readObstacle'>
 >({
   taskQueue: controlQueue,
   heartbeatTimeout,

@@ -95,6 +95,10 @@ export interface PauseCommand extends Command {
   readonly untilMs?: number;
 }
 
+export interface VetoCommand extends Command {
+  readonly reason?: string;
+}
+
 export interface RollbackCommand extends Command {
   readonly reason?: string;
   readonly to?: string | null;
@@ -123,6 +127,8 @@ export const pauseUpdate = defineUpdate<Answer, [PauseCommand]>('pause');
 export const pauseSignal = defineSignal<[PauseCommand]>('pause');
 export const resumeUpdate = defineUpdate<Answer, [Command]>('resume');
 export const resumeSignal = defineSignal<[Command]>('resume');
+export const vetoUpdate = defineUpdate<Answer, [VetoCommand]>('veto');
+export const vetoSignal = defineSignal<[VetoCommand]>('veto');
 export const manualRollbackUpdate = defineUpdate<Answer, [RollbackCommand]>('manualRollback');
 export const manualRollbackSignal = defineSignal<[RollbackCommand]>('manualRollback');
 /** A newer deployment has taken this one's place. */

@@ -12,11 +12,14 @@ import {
 } from '@temporalio/workflow';
 import type { MonitoredDeployment, MonitorSettings } from '../activities/monitor.ts';
 import type { WatchResult } from '../activities/watch.ts';
+import type { ConditionKind, StandingCondition } from '../domain/conditions.ts';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
 import { monitorWorkflowId, productName, rollbackWorkflowId, standbyWorkflowId } from '../domain/identity.ts';
+import { vetoSentence } from '../domain/product-row.ts';
 import { controlQueue } from '../domain/queues.ts';
 import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
 import { clockTime } from '../domain/timeline.ts';
+import type { VetoEvidence } from '../domain/veto.ts';
 import { questions, records, watching } from './activities.ts';
 import { createBlindLadder } from './blind-ladder.ts';
 import { createJournal } from './journal.ts';
@@ -34,6 +37,7 @@ import type { standby } from './standby.ts';
 import { workflowMemo } from './start-options.ts';
 import { createEdgeTeller } from './tell-edges.ts';
 import { createTeller } from './teller.ts';
+import { createVetoWindow, type Edges, type WaitEnd } from './veto-window.ts';
 import { watchStranger } from './watch-stranger.ts';
 
 /** Nothing is watched meanwhile. */
@@ -63,9 +67,10 @@ function createMonitor(input: MonitorInput) {
     thread: monitorWorkflowId(input.key),
     about: { services: input.services },
   });
-  const inbox = receiveMonitorMessages(input, presence, journal);
+  const veto = createVetoWindow(input, { journal, teller, presence });
+  const inbox = receiveMonitorMessages(input, presence, journal, veto);
   const blind = createBlindLadder(input.key, teller, input.carry?.blindSince ?? {});
-  const tellEdge = createEdgeTeller(input, { journal, teller, blind });
+  const { tellEdge, notActedOn } = createEdgeTeller(input, { journal, teller, blind });
   const reported: Record<string, { couldAct: boolean }> = { ...input.carry?.reported };
   let settings: MonitorSettings;
   let plan: RollbackPlan;
@@ -150,14 +155,25 @@ function createMonitor(input: MonitorInput) {
     return Math.min(input.deployedAtMs + index * settings.segmentMs, settings.endMs);
   }
 
-  async function watchUntil(segmentEndMs: number): Promise<WatchResult | Error | 'interrupted'> {
+  /** @param waiting while a rollback waits for a veto: what it was decided on */
+  async function watchUntil(
+    segmentEndMs: number,
+    stop: () => boolean = inbox.urgent,
+    waiting?: VetoEvidence,
+  ): Promise<WatchResult | Error | 'interrupted'> {
     let outcome: WatchResult | Error | null = null;
     const scope = new CancellationScope();
     const hour = Math.ceil((segmentEndMs - input.deployedAtMs) / settings.segmentMs);
     const summary = `${baselineDone ? `hour ${hour}` : 'baseline'} of ${releaseNames(input.services)}: many attempts are normal, one a check`;
     const { watch } = watching(settings.watchQueue, segmentEndMs, Date.now(), summary);
     const running = scope.run(() =>
-      watch({ ...deployment, deployedAtMs: watchFromMs, segmentEndMs, reported }),
+      watch({
+        ...deployment,
+        deployedAtMs: watchFromMs,
+        segmentEndMs,
+        reported,
+        ...(waiting === undefined ? {} : { waiting }),
+      }),
     );
     running.then(
       (result) => {
@@ -167,7 +183,7 @@ function createMonitor(input: MonitorInput) {
         outcome ??= error instanceof Error ? error : new Error(String(error));
       },
     );
-    await condition(() => outcome !== null || inbox.urgent());
+    await condition(() => outcome !== null || stop());
     if (outcome !== null) return outcome;
     // A late attempt writes only its own tick: the workflow has decided.
     outcome = new Error('interrupted');
@@ -175,29 +191,77 @@ function createMonitor(input: MonitorInput) {
     return 'interrupted';
   }
 
-  async function takeEdges(result: Extract<WatchResult, { kind: 'edges' }>): Promise<MonitorResult | null> {
+  async function takeEdges(found: Edges): Promise<MonitorResult | null> {
+    const vetoed = veto.unwritten();
+    const obstacle = found.obstacle ?? (vetoed === null ? null : vetoSentence(vetoed));
+    const result = { ...found, obstacle };
+    takeIn(result);
+    if (decidesOtherwise(result)) return otherwise(result);
+    const breach = begun(result, 'breach');
+    if (breach === undefined || result.obstacle !== null) return null;
+    const decided: Decided = { breach, reason: reasonOf(result) || breach.reason };
+    return result.veto === undefined ? act(decided, result) : waitForVeto(decided, result);
+  }
+
+  /** Notes what began and ended, and tells whom it concerns. */
+  function takeIn(result: Edges): void {
     for (const edge of result.edges) {
       if (edge.change === 'began') reported[edge.condition.key] = { couldAct: edge.mayAct };
       else delete reported[edge.condition.key];
       tellEdge(edge, result);
     }
-    const began = (kind: string) =>
-      result.edges.find((edge) => edge.change === 'began' && edge.condition.kind === kind)?.condition;
-    const newer = began('superseded');
-    if (newer !== undefined) return finish('superseded', newer.reason);
-    if (began('changed_outside') !== undefined) return changedOutside();
-    const breach = began('breach');
-    if (breach === undefined || result.obstacle !== null) return null;
+  }
+
+  async function otherwise(result: Edges): Promise<MonitorResult | null> {
+    const newer = begun(result, 'superseded');
+    return newer === undefined ? changedOutside() : finish('superseded', newer.reason);
+  }
+
+  async function act({ breach, reason }: Decided, result: Edges): Promise<MonitorResult | null> {
     const request: RollbackRequest = {
       requestId: `${workflowInfo().runId}/${result.atMs}`,
       origin: 'automatic',
       by: 'orchestrator',
-      reason: result.triggers.map((trigger) => trigger.reason).join('; ') || breach.reason,
+      reason,
       triggers: result.triggers,
       to: null,
       breachAtMs: breach.sinceMs,
     };
     return rollBack(() => startOrJoin(request), request);
+  }
+
+  async function waitForVeto(decided: Decided, result: Edges): Promise<MonitorResult | null> {
+    let other: Edges | null = null;
+    const end: WaitEnd = await veto.wait(result, decided.reason, {
+      async watch(untilMs, evidence, stop) {
+        const seen = await watchUntil(untilMs, stop, evidence);
+        if (seen instanceof Error) journal.note('blind', `Unobserved while it waits: ${seen.message}`);
+        return seen === 'interrupted' ? null : seen;
+      },
+      takeIn(edges) {
+        takeIn(edges);
+        if (decidesOtherwise(edges)) other = edges;
+        return other !== null;
+      },
+      // What nobody sees any more is not over.
+      stands: () => Object.keys(reported).some((key) => /^(breach|blind):/.test(key)),
+      urgent: inbox.urgent,
+    });
+    switch (end.kind) {
+      case 'act':
+        return act({ ...decided, reason: reasonOf(end.because) || decided.reason }, end.because);
+      case 'held_back':
+        // When nothing holds it back any more, it is told anew.
+        for (const key of Object.keys(reported))
+          if (key.startsWith('breach:')) reported[key] = { couldAct: false };
+        if (end.veto === null) notActedOn(decided.breach, end.obstacle, result);
+        return null;
+      case 'over':
+        journal.note('decision', 'Not rolled back: the breach was over before the wait for a veto was');
+        return null;
+      case 'interrupted':
+        return other === null ? null : otherwise(other);
+    }
   }
 
   async function rollBack(
@@ -399,7 +463,7 @@ function createMonitor(input: MonitorInput) {
     const info = workflowInfo();
     if (!info.continueAsNewSuggested && info.historyLength < 3_000) return;
     // The next run would not know of what is still to be said or done: without a quiet moment soon, it waits for a later one.
-    const quiet = () => teller.idle() && journal.idle() && allHandlersFinished();
+    const quiet = () => teller.idle() && journal.idle() && veto.idle() && allHandlersFinished();
     await condition(() => quiet() || inbox.urgent(), quietWithinMs);
     if (inbox.urgent() || !quiet()) return;
     await continueAsNew<typeof monitorDeployment>({
@@ -415,4 +479,22 @@ function createMonitor(input: MonitorInput) {
       },
     });
   }
+}
+
+interface Decided {
+  readonly breach: StandingCondition;
+  readonly reason: string;
+}
+
+function begun({ edges }: Edges, kind: ConditionKind): StandingCondition | undefined {
+  return edges.find((edge) => edge.change === 'began' && edge.condition.kind === kind)?.condition;
+}
+
+/** Somebody else has decided what is live. */
+function decidesOtherwise(result: Edges): boolean {
+  return begun(result, 'superseded') !== undefined || begun(result, 'changed_outside') !== undefined;
+}
+
+function reasonOf({ triggers }: Edges): string {
+  return triggers.map(({ reason }) => reason).join('; ');
 }

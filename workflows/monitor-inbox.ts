@@ -20,11 +20,19 @@ import {
   rollbackEndedSignal,
   statusQuery,
   supersededSignal,
+  vetoSignal,
+  vetoUpdate,
 } from './messages.ts';
 import type { Presence } from './presence.ts';
+import type { VetoWindow } from './veto-window.ts';
 
 /** Everything that people and other workflows say to a monitor. Handlers set a field; the story reads it. */
-export function receiveMonitorMessages(input: MonitorInput, presence: Presence, journal: Journal) {
+export function receiveMonitorMessages(
+  input: MonitorInput,
+  presence: Presence,
+  journal: Journal,
+  veto: VetoWindow,
+) {
   const seen = new Set<string>(input.carry?.seenRequests ?? []);
   const rollbacks: RollbackRequest[] = [];
   const inbox = {
@@ -112,6 +120,8 @@ export function receiveMonitorMessages(input: MonitorInput, presence: Presence, 
   setHandler(pauseSignal, async (command) => void (await pause(command ?? {})));
   setHandler(resumeUpdate, (command) => resume(command ?? {}));
   setHandler(resumeSignal, async (command) => void (await resume(command ?? {})));
+  setHandler(vetoUpdate, (command) => veto.say(command ?? {}));
+  setHandler(vetoSignal, (command) => void veto.say(command ?? {}));
   return inbox;
 }
 

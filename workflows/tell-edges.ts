@@ -24,7 +24,9 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
   const releases = releaseNames(input.services);
   const named = (title: string) => `${title}: ${productName(input.key)}`;
 
-  return function tellEdge({ condition: found, change }: Edge, result: Edges): void {
+  return { tellEdge, notActedOn };
+
+  function tellEdge({ condition: found, change }: Edge, result: Edges): void {
     if (found.kind === 'blind') {
       if (change === 'began') blind.began(found.key, found.reason, result.atMs);
       else blind.ended(found.key);
@@ -36,7 +38,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
       return;
     }
     began(found, result);
-  };
+  }
 
   /** A pager that was called for it is told; it may have been a breach that was acted on, which is another story. */
   function isOver({ key, reason }: StandingCondition): void {
@@ -59,7 +61,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
     journal.note(kind, `Monitoring detects ${found.kind}: ${found.reason}`, result.atMs);
     switch (found.kind) {
       case 'breach':
-        if (result.obstacle !== null) breachNotActedOn(found, result.obstacle, result);
+        if (result.obstacle !== null) notActedOn(found, result.obstacle, result);
         break;
       case 'external':
         teller.tell('owner', {
@@ -101,7 +103,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
     }
   }
 
-  function breachNotActedOn(found: StandingCondition, obstacle: string, result: Edges): void {
+  function notActedOn(found: StandingCondition, obstacle: string, result: Edges): void {
     const text = `Would have rolled back ${releases}: ${found.reason}. Not done: ${obstacle}.`;
     journal.note('decision', text, result.atMs);
     teller.tell('owner', {

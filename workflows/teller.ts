@@ -32,7 +32,7 @@ export function createTeller(key: DeploymentKey, prefix: string, journal: Journa
 
   function tell(whom: string, telling_: Telling): void {
     count += 1;
-    alarmed ||= telling_.event === 'held_back';
+    alarmed ||= telling_.event === 'held_back' || telling_.event === 'veto_open';
     const message: Message = {
       facts: [],
       commands: [],
@@ -68,7 +68,7 @@ export function createTeller(key: DeploymentKey, prefix: string, journal: Journa
     follow(telling_: Telling): void {
       if (patched('followers')) tell('followers', telling_);
     },
-    /** Whether this run has told of a breach that nobody acts on. */
+    /** Whether this run has called somebody because of a breach. */
     alarmed: () => alarmed,
     idle: () => pending.size === 0,
     /**

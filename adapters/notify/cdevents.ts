@@ -65,6 +65,7 @@ export function eventsOf(message: Message): CdEvent[] {
     case 'rollback_begun':
     case 'escalated':
     case 'held_back':
+    case 'veto_open':
       return [incidentEvent(message, 'detected')];
     case 'rolled_back':
       return [

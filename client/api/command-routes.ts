@@ -17,6 +17,7 @@ import {
   rollbackRequest,
   scope,
   standingRequest,
+  vetoRequest,
 } from './schemas.ts';
 
 const answers = {
@@ -79,6 +80,19 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
       { accepted: true, reason: `automatic rollback of ${key.product} is paused ${end}` },
       200,
     );
+  });
+
+  const veto = guarded('act', {
+    method: 'post',
+    path: '/v1/products/{product}/veto',
+    request: { ...request, body: { required: true, ...json(vetoRequest) } },
+    responses: answers,
+  });
+  app.openapi(veto, async (context) => {
+    const key = { ...context.req.valid('param'), ...context.req.valid('query') };
+    const body = context.req.valid('json');
+    const given = await operations.veto(key, { ...body, by: callerName(context, body.by) });
+    return context.json(given, given.queued ? 202 : given.accepted ? 200 : 409);
   });
 
   const resume = guarded('act', {

@@ -1,12 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { monitorWorkflowId, productName } from '../../domain/identity.ts';
 import { phaseOf } from '../../domain/product-phase.ts';
-import { activePause } from '../../domain/product-row.ts';
 import { authorName, callerName, demand, mayRead, readable } from './access/caller.ts';
 import { guarded } from './access/guarded.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
-import { incidentOf, sentenceOf } from './reading/now.ts';
+import { heldBack, incidentOf, sentenceOf } from './reading/now.ts';
 import {
   deployment,
   deploymentReport,
@@ -156,7 +155,7 @@ export function addDeploymentRoutes(
                 phase: await health.rollbackPhase(key),
                 reason: incident?.reason ?? null,
               },
-        pause: activePause(row, Date.now()),
+        ...heldBack(row, Date.now()),
         floors: { ...row.floors },
         readiness: plain(await store.wayBack.readiness(key)),
         lastCheck:

@@ -5,7 +5,7 @@ import { releaseOf } from '../../domain/deployment.ts';
 import { type ProductKey, postMortemWorkflowId } from '../../domain/identity.ts';
 import type { Incident } from '../../domain/incident.ts';
 import type { ReleaseStanding } from '../../domain/last-known-good.ts';
-import type { Pause } from '../../domain/product-row.ts';
+import { type Pause, resumed } from '../../domain/product-row.ts';
 import { floorWarning, withFloor } from '../../domain/rollback-floor.ts';
 import { type Answer, reviewUpdate } from '../../workflows/messages.ts';
 import { ApiError } from './api-error.ts';
@@ -28,7 +28,7 @@ export function createPeopleOperations(
 
     async resume(key: ProductKey, by: string): Promise<void> {
       await setupOf(key);
-      await store.products.change(key, (row) => ({ ...row, pause: null }));
+      await store.products.change(key, resumed);
       await noteForPeople(key, `Automatic rollback resumed by ${by}`);
     },
 

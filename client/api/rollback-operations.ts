@@ -26,6 +26,8 @@ import {
   requestRollbackSignal,
   requestRollbackUpdate,
   statusQuery,
+  vetoSignal,
+  vetoUpdate,
 } from '../../workflows/messages.ts';
 import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
 import type { rollback } from '../../workflows/rollback.ts';
@@ -133,6 +135,24 @@ export function createRollbackOperations(
       return { deployment, services };
     },
 
+    /** Says no to a rollback that waits for that. Refused where none waits. */
+    async veto(
+      key: ProductKey,
+      wanted: { by: string; reason: string; requestId?: string },
+    ): Promise<CommandAnswer> {
+      await setupOf(key);
+      const handle = await currentMonitor(key);
+      const given = { ...wanted, requestId: wanted.requestId ?? randomUUID() };
+      if (handle === null) return { accepted: false, queued: false, reason: nothingWaits(key) };
+      return answerOrQueue(
+        () => handle.executeUpdate(vetoUpdate, { args: [given], updateId: given.requestId }),
+        () => handle.signal(vetoSignal, given),
+      ).catch((error: unknown) => {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        return { accepted: false, queued: false, reason: nothingWaits(key) };
+      });
+    },
+
     /** A word to the rollback that runs or waits for people. */
     async command(
       key: ProductKey,
@@ -178,6 +198,18 @@ export function createRollbackOperations(
       () => handle.executeUpdate(manualRollbackUpdate, { args: [command], updateId: requestId }),
       () => handle.signal(manualRollbackSignal, command),
     );
+  }
+
+  /** The monitor of what is live; where the store is down, Temporal is asked for it. */
+  async function currentMonitor(key: ProductKey): Promise<WorkflowHandle<typeof monitorDeployment> | null> {
+    const current = await within(storePatienceMs, 'the store', () => findCurrent(key)).catch((error) => {
+      if (error instanceof ApiError) throw error;
+      return 'store down' as const;
+    });
+    if (current === 'store down') return watchingMonitor(key);
+    return current === null
+      ? null
+      : client.workflow.getHandle<typeof monitorDeployment>(monitorWorkflowId(current));
   }
 
   /** The newest monitor of the product that does not wait for a rollback to let it in. */
@@ -244,6 +276,10 @@ export function createRollbackOperations(
 
 function noneRuns({ product }: ProductKey): never {
   throw new ApiError(404, `no rollback of ${product} is running`);
+}
+
+function nothingWaits({ product }: ProductKey): string {
+  return `no rollback of ${product} waits for a veto`;
 }
 
 function nothingToRollBack({ product }: ProductKey): string {

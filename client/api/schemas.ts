@@ -79,6 +79,14 @@ export const pauseRequest = z
   })
   .openapi('PauseRequest');
 
+export const vetoRequest = z
+  .strictObject({
+    by: person.optional(),
+    reason: words.default('no reason given'),
+    requestId: z.string().min(1).max(100).optional(),
+  })
+  .openapi('VetoRequest');
+
 export const byRequest = z.strictObject({ by: person.optional() }).openapi('ByRequest');
 
 export const commandRequest = z
@@ -295,6 +303,18 @@ export const timelineEntry = z.object({
   incident: z.string().nullable(),
 });
 
+/** Of a product, wherever it is told. */
+export const vetoShape = {
+  vetoWindow: z
+    .object({ untilMs: z.number(), reason: z.string() })
+    .nullable()
+    .describe('a rollback that begins then unless somebody vetoes it'),
+  veto: z
+    .object({ by: z.string(), reason: z.string(), atMs: z.number() })
+    .nullable()
+    .describe('whoever vetoed the rollback of what is live: it is only observed'),
+};
+
 export const productStatus = z
   .object({
     product: z.string(),
@@ -312,6 +332,7 @@ export const productStatus = z
       })
       .nullable(),
     pause: z.object({ untilMs: z.number().nullable(), by: z.string(), reason: z.string() }).nullable(),
+    ...vetoShape,
     floors: z
       .record(
         z.string(),

@@ -9,6 +9,7 @@ export interface Commands {
     key: ProductKey,
     wanted: { by: string; reason: string; to: string | null; requestId?: string },
   ): Promise<CommandAnswer>;
+  veto(key: ProductKey, wanted: { by: string; reason: string; requestId?: string }): Promise<CommandAnswer>;
   pause(key: ProductKey, pause: Pause): Promise<void>;
   resume(key: ProductKey, by: string): Promise<void>;
   command(key: ProductKey, name: RollbackCommandName, command: AnyRollbackCommand): Promise<CommandAnswer>;

@@ -105,6 +105,6 @@ async function run(
     case 'resolve':
       return commands.command(key, 'resolve', { by, note: reason, requestId });
     case 'veto':
-      return { accepted: false, reason: 'this rollback does not wait for a veto' };
+      return commands.veto(key, { by, reason, requestId });
   }
 }

@@ -82,7 +82,13 @@ export function createSlackApp(options: SlackAppOptions): SlackApp {
       const requestId = `slack/${channel.id}/${message.ts}/${id}/${at}`;
       if (action === undefined || !about.success || isKnown(requestId)) continue;
       const { product, environment, title } = about.data;
-      const order = { action, key: { product, environment }, reason: title, to: null, requestId };
+      const order = {
+        action,
+        key: { product, environment },
+        reason: action === 'veto' ? 'pressed in Slack' : title,
+        to: null,
+        requestId,
+      };
       const { kind, text } = await obey(order, slackPrincipal(user.id, settings), options);
       const api = createSlackApi(settings);
       if (kind === 'refused')

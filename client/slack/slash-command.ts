@@ -8,13 +8,20 @@ const help = [
   'What I understand:',
   '`/orchestrator rollback PRODUCT REASON` (`--to RELEASE`, else last known good)',
   '`/orchestrator pause PRODUCT REASON`, for an hour, and `/orchestrator resume PRODUCT`',
+  '`/orchestrator veto PRODUCT REASON`, while a rollback waits for that',
   '`/orchestrator acknowledge PRODUCT`',
   '`/orchestrator status PRODUCT`',
   '`/orchestrator dashboard rollbacks`',
   `All but the dashboard take \`--environment NAME\` (else ${defaultEnvironment}).`,
 ].join('\n');
 
-const orders: readonly string[] = ['rollback', 'pause', 'resume', 'acknowledge'] satisfies MessageAction[];
+const orders: readonly string[] = [
+  'rollback',
+  'pause',
+  'resume',
+  'veto',
+  'acknowledge',
+] satisfies MessageAction[];
 
 /** One line of `/orchestrator …`; `kind: 'told'` is for the person who typed it alone. */
 export async function slashCommand(
@@ -31,7 +38,7 @@ export async function slashCommand(
   if (product === undefined) return told(`Which product? \`/orchestrator ${verb} PRODUCT\``);
   const key = { product, environment: flags.environment ?? defaultEnvironment };
   if (verb === 'status') return told(await status(key, principal, views));
-  const needsReason = verb === 'rollback' || verb === 'pause';
+  const needsReason = verb === 'rollback' || verb === 'pause' || verb === 'veto';
   if (needsReason && rest.length === 0)
     return told(`Why? It stands in the timeline: \`/orchestrator ${verb} ${product} REASON\``);
   const order = {

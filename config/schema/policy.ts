@@ -38,6 +38,16 @@ const freezeWindow = mapping({
     .optional(),
 });
 
+const longestVetoSeconds = 600;
+const vetoAllowed = `a number of seconds, from 0 to ${longestVetoSeconds}`;
+const wait = (triggers: string, initialMs: number) =>
+  z
+    .number(vetoAllowed)
+    .min(0, vetoAllowed)
+    .max(longestVetoSeconds, vetoAllowed)
+    .meta(about(`Seconds, for these triggers: ${triggers}`, initialMs, unitMs.seconds))
+    .optional();
+
 export const policyShape = {
   enabled: flag(
     'false: deployments are watched and alerts sent, but nothing is rolled back by itself. A person still can.',
@@ -195,6 +205,13 @@ export const policyShape = {
       86_400,
       rollback.retryAfterSeconds,
     ).optional(),
+    veto_seconds: section(
+      'How long an automatic rollback waits for a veto before it begins; 0: it does not.',
+      {
+        critical: wait('errors, memory, database, alerts', rollback.vetoMs.critical),
+        high: wait('latency', rollback.vetoMs.high),
+      },
+    ),
   }),
   escalation: z
     .array(

@@ -105,6 +105,8 @@ describe('the policy', () => {
       ['rollback.retry_backoff_seconds', 1, 'rollback.retryBackoffMs', 1_000],
       ['rollback.step_timeout_seconds', 60, 'rollback.stepTimeoutMs', 60_000],
       ['rollback.retry_after_seconds', 5, 'rollback.retryAfterSeconds', 5],
+      ['rollback.veto_seconds.critical', 60, 'rollback.vetoMs.critical', 60_000],
+      ['rollback.veto_seconds.high', 600, 'rollback.vetoMs.high', 600_000],
       [
         'escalation',
         [{ after_minutes: 2, notify: 'console' }],

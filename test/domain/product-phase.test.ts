@@ -33,6 +33,7 @@ function watching(...kinds: ConditionKind[]): WatchState {
   return { ...newWatch([]), baselineDone: true, conditions: { standing, edgeTimes: [] } };
 }
 
+const vetoWindow = { deployment: 'd', untilMs: 1, reason: 'errors' };
 const rollback = { id: 'inc-1', deployment: 'd', sinceMs: 0 };
 
 describe('the phase of a product', () => {
@@ -47,6 +48,17 @@ describe('the phase of a product', () => {
     ['blind', [newProductRow, current, watching('suspect', 'blind'), null]],
     ['blind', [newProductRow, current, watching('gap'), null]],
     ['breach', [newProductRow, current, watching('blind', 'breach'), null]],
+    ['veto_window', [{ ...newProductRow, vetoWindow }, current, watching('breach'), null]],
+    [
+      'breach',
+      [
+        { ...newProductRow, vetoWindow: { ...vetoWindow, deployment: 'before' } },
+        current,
+        watching('breach'),
+        null,
+      ],
+    ],
+    ['rolling_back', [{ ...newProductRow, vetoWindow, rollback }, current, watching('breach'), null]],
     ['breach', [newProductRow, current, watching('dry_run'), null]],
     ['waiting', [newProductRow, { ...current, status: 'waiting' }, null, null]],
     ['healthy', [newProductRow, { ...current, outcome: 'healthy' }, watching('breach'), null]],

@@ -116,10 +116,16 @@ export const operationTexts: Readonly<Record<string, OperationText>> = {
     summary: 'Hold automatic rollbacks back; everything is still watched',
     body: { by: 'Ada', reason: 'migration tonight', minutes: 90 },
   },
+  'post /v1/products/{product}/veto': {
+    id: 'veto',
+    tag: 'Commanding',
+    summary: 'Say no to a rollback that waits for that: the release stays, and is only observed',
+    body: { by: 'Ada', reason: 'the load test, not the release' },
+  },
   'post /v1/products/{product}/resume': {
     id: 'resume',
     tag: 'Commanding',
-    summary: 'End a pause; a standing breach is acted on at once',
+    summary: 'End a pause or a veto; a standing breach is acted on at once',
     body: { by: 'Ada' },
   },
   'post /v1/products/{product}/acknowledge': {

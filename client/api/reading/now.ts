@@ -3,7 +3,15 @@ import type { Store } from '../../../adapters/store/store.ts';
 import { type Deployment, releaseNames } from '../../../domain/deployment.ts';
 import type { ProductKey } from '../../../domain/identity.ts';
 import { type ProductPhase, phaseOf, productPhases } from '../../../domain/product-phase.ts';
-import { activePause, type Pause, type ProductRow } from '../../../domain/product-row.ts';
+import {
+  activePause,
+  openVetoWindow,
+  type Pause,
+  type ProductRow,
+  standingVeto,
+  type Veto,
+  type VetoWindow,
+} from '../../../domain/product-row.ts';
 import { missingReadiness, readinessScore, readinessTarget } from '../../../domain/readiness.ts';
 import type { WatchState } from '../../../domain/watch.ts';
 import { readNewest, type ServiceSeries } from './series.ts';
@@ -20,6 +28,8 @@ export interface ProductNow extends ProductKey {
   readonly sentence: string;
   readonly checkedAtMs: number | null;
   readonly pause: Pause | null;
+  readonly vetoWindow: Omit<VetoWindow, 'deployment'> | null;
+  readonly veto: Omit<Veto, 'deployment'> | null;
   /** Automatic rollbacks are switched off for it, by the policy. */
   readonly observedOnly: boolean;
   readonly rollback: {
@@ -68,7 +78,7 @@ export async function readNow(
     endsAtMs: current?.status === 'watching' ? current.deployedAtMs + monitoring.watchMs : null,
     sentence: incident?.reason ?? sentenceOf(current, watch),
     checkedAtMs: watch?.lastAtMs ?? null,
-    pause: activePause(row, Date.now()),
+    ...heldBack(row, Date.now()),
     observedOnly: !setup.policy.enabled || setup.policy.mode === 'observe',
     rollback:
       row.rollback === null
@@ -83,6 +93,18 @@ export async function readNow(
             missing: missingReadiness(readiness),
           },
     services,
+  };
+}
+
+/** What keeps the current deployment from being rolled back automatically, or lets it wait a moment. */
+export function heldBack(row: ProductRow, nowMs: number): Pick<ProductNow, 'pause' | 'vetoWindow' | 'veto'> {
+  const pause = activePause(row, nowMs);
+  const window = row.rollback === null ? openVetoWindow(row, row.currentDeployment) : null;
+  const veto = standingVeto(row, row.currentDeployment);
+  return {
+    pause,
+    vetoWindow: window === null ? null : { untilMs: window.untilMs, reason: window.reason },
+    veto: veto === null ? null : { by: veto.by, reason: veto.reason, atMs: veto.atMs },
   };
 }
 

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { productPhases } from '../../../domain/product-phase.ts';
 import { signals } from '../../../domain/series.ts';
-import { deployment } from '../schemas.ts';
+import { deployment, vetoShape } from '../schemas.ts';
 
 const point = z.object({ atMs: z.number(), value: z.number().nullable() });
 
@@ -33,6 +33,7 @@ export const productNow = z
     sentence: z.string(),
     checkedAtMs: z.number().nullable(),
     pause: z.object({ untilMs: z.number().nullable(), by: z.string(), reason: z.string() }).nullable(),
+    ...vetoShape,
     observedOnly: z.boolean(),
     rollback: z.object({ id: z.string(), incident: z.string().nullable(), sinceMs: z.number() }).nullable(),
     wayBack: z.object({ target: z.string(), score: z.number(), missing: z.string().nullable() }).nullable(),

@@ -30,6 +30,14 @@ export async function pause(
   printAnswer(options, answer);
 }
 
+export async function veto([product, reason]: string[], options: CommonOptions): Promise<void> {
+  const answer = await apiClient(options).veto(scopeOf(product as string, options), {
+    by: whoAmI(),
+    ...(reason === undefined ? {} : { reason }),
+  });
+  printAnswer(options, answer);
+}
+
 export async function resume([product]: string[], options: CommonOptions): Promise<void> {
   printAnswer(options, await apiClient(options).resume(scopeOf(product as string, options), whoAmI()));
 }

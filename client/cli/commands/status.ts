@@ -32,7 +32,7 @@ async function overview(client: Client, options: Options): Promise<void> {
   print(options, products, lines.length === 0 ? 'No products are configured.' : lines.join('\n'));
 }
 
-interface Summary extends Pick<Status, 'product' | 'environment' | 'current' | 'pause'> {
+interface Summary extends Pick<Status, 'product' | 'environment' | 'current' | 'pause' | 'vetoWindow'> {
   readonly rollback: Pick<NonNullable<Status['rollback']>, 'id' | 'phase'> | null;
 }
 
@@ -42,14 +42,15 @@ function oneLine(found: Summary): string {
   return `${name}: ${releaseNames(found.current.services)}, ${stateOf(found)}`;
 }
 
-function stateOf({ current, rollback, pause }: Summary): string {
+function stateOf({ current, rollback, pause, vetoWindow }: Summary): string {
   if (rollback !== null) return `rollback ${rollback.id} running (${rollback.phase ?? 'no worker answers'})`;
+  if (vetoWindow !== null) return `rolls back at ${clockTime(vetoWindow.untilMs)} unless vetoed`;
   const paused = pause === null ? '' : `, automatic rollback paused by ${pause.by}`;
   return `${current?.outcome ?? current?.status ?? 'unknown'}${paused}`;
 }
 
 function describe(found: Status): string {
-  const { current, lastCheck, pause, floors, readiness, timeline } = found;
+  const { current, lastCheck, pause, veto, vetoWindow, floors, readiness, timeline } = found;
   const lines = [oneLine(found)];
   if (current !== null)
     lines.push(
@@ -61,6 +62,10 @@ function describe(found: Status): string {
     lines.push(
       `  paused by ${pause.by} ${pause.untilMs === null ? 'until resumed' : `until ${new Date(pause.untilMs).toISOString()}`}: ${pause.reason}`,
     );
+  if (vetoWindow !== null)
+    lines.push(`  ${vetoWindow.reason}; to keep it: orchestrator veto ${found.product} "why"`);
+  if (veto !== null)
+    lines.push(`  its rollback was vetoed by ${veto.by} at ${clockTime(veto.atMs)}: ${veto.reason}`);
   for (const [service, { release, by, reason }] of Object.entries(floors))
     lines.push(`  rollback floor of ${service}: ${release}, by ${by}: ${reason}`);
   if (readiness !== null) lines.push(`  ${wayBackLine(readiness)}`);

@@ -71,7 +71,7 @@ function title(text: string, { nowMs }: Picture, { columns, paint }: Screen): st
 }
 
 function headLines({ status }: ProductPicture, picture: Picture, screen: Screen): string[] {
-  const { current, pause } = status;
+  const { current, pause, veto } = status;
   const phase = phaseOf(status);
   const { paint } = screen;
   return [
@@ -83,6 +83,9 @@ function headLines({ status }: ProductPicture, picture: Picture, screen: Screen)
     `${dot(phase, paint)} ${paint([styles[phase.mood], 'bold'], phase.word)}`,
     ...(phase.more === null ? [] : [`  ${firstLine(phase.more)}`]),
     ...(current === null ? [] : [watchLine(current, status.endsAtMs, picture.nowMs, screen)]),
+    ...(veto === null
+      ? []
+      : [paint('yellow', `  its rollback was vetoed by ${veto.by}: ${firstLine(veto.reason)}`)]),
     ...(pause === null
       ? []
       : [

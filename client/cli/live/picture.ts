@@ -1,3 +1,4 @@
+import { clockTime } from '../../../domain/timeline.ts';
 import type { RollbackClient, ServiceSeries } from '../../rollback-client.ts';
 
 export type Status = Awaited<ReturnType<RollbackClient['status']>>;
@@ -37,7 +38,7 @@ const rollbackWords: Readonly<Record<string, string>> = {
 };
 
 /** What is going on with a product, the most urgent first. */
-export function phaseOf({ phase, current, rollback, pause, lastCheck }: Status): Phase {
+export function phaseOf({ phase, current, rollback, pause, vetoWindow, lastCheck }: Status): Phase {
   if (rollback !== null) {
     const { phase: step, id, reason } = rollback;
     const more = step === null ? `${id}: no worker answers` : reason === null ? id : `${id}: ${reason}`;
@@ -45,6 +46,10 @@ export function phaseOf({ phase, current, rollback, pause, lastCheck }: Status):
   }
   if (current === null) return { word: 'no deployment known', mood: 'quiet', more: null };
   if (current.outcome !== null) return outcomeOf(current.outcome, current.outcomeReason);
+  if (vetoWindow !== null) {
+    const word = `ROLLS BACK at ${clockTime(vetoWindow.untilMs)} unless vetoed`;
+    return { word, mood: 'bad', more: vetoWindow.reason };
+  }
   const standing = standingWords[phase];
   if (standing !== undefined) return { ...standing, more: lastCheck?.sentence ?? null };
   if (pause !== null) return { word: 'PAUSED', mood: 'warning', more: null };

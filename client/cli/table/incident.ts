@@ -29,6 +29,18 @@ export const incident: Group = {
       load: async () => (await import('../commands/rollback.ts')).rollback,
     },
     {
+      name: 'veto',
+      summary: 'Say no to a rollback that waits for that',
+      about:
+        'Where the policy sets veto_seconds, an automatic rollback waits so long before it begins. A veto keeps the release: it is only observed from then on, until "resume". Without a veto, and as soon as it gets worse, it is rolled back.',
+      args: [product, reason],
+      exits,
+      variables,
+      examples: ['orchestrator veto shop "the load test, not the release"'],
+      seeAlso: ['resume', 'rollback', 'pause'],
+      load: async () => (await import('../commands/people.ts')).veto,
+    },
+    {
       name: 'acknowledge',
       summary: 'Somebody is on it: silences the escalation for a while',
       about:

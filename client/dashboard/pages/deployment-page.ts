@@ -55,6 +55,8 @@ ${fact('Last check', story.checkedAtMs === null ? 'none yet' : time(story.checke
 ${fact(outcome === null ? 'Watched until' : 'Ended', outcome === null ? (now?.endsAtMs == null ? '–' : html`${time(now.endsAtMs)}, ${longDuration(now.endsAtMs - nowMs)} left`) : deployment.endedAtMs === null ? '–' : time(deployment.endedAtMs))}
 ${fact('Good traffic', `${longDuration(deployment.goodMs)} without a breach`)}
 ${now?.wayBack == null ? '' : fact('Way back', now.wayBack.missing === null ? `${now.wayBack.target}, ready (${now.wayBack.score} %)` : now.wayBack.missing)}
+${now?.vetoWindow == null ? '' : fact('Rolls back', html`at ${time(now.vetoWindow.untilMs, 'clock')} unless vetoed: ${now.vetoWindow.reason}`)}
+${now?.veto == null ? '' : fact('Vetoed', html`by ${now.veto.by} at ${time(now.veto.atMs, 'clock')}: ${now.veto.reason}`)}
 ${now?.pause == null ? '' : fact('Paused', html`by ${now.pause.by} ${now.pause.untilMs === null ? 'until resumed' : html`until ${time(now.pause.untilMs)}`}: ${now.pause.reason}`)}
 ${incidents.map((incident) => fact('Incident', html`<a href="/incidents/${incident.id}">${incident.id}</a>`))}
 ${link === null ? '' : fact('Temporal', html`<a href="${link}" rel="noreferrer">workflow ${monitorWorkflowId(deployment)}</a>`)}

@@ -49,8 +49,8 @@ ${product.services.map((service) => signalTable(service, product.services.length
 <footer>${endsAtMs === null || current === null ? '' : progress(current.deployedAtMs, endsAtMs, nowMs)}${wayBack(product)}${checkedAtMs === null ? '' : html`<span>last check ${time(checkedAtMs, 'clock')}</span>`}</footer>`;
 }
 
-function flags({ pause, observedOnly, rollback }: ProductNow): Markup {
-  return html`${pause === null ? '' : html`<p class="flag">Automatic rollback paused by ${pause.by} ${pause.untilMs === null ? 'until resumed' : html`until ${time(pause.untilMs)}`}: ${pause.reason}</p>`}${observedOnly ? html`<p class="flag">Observed only: the policy lets nothing be rolled back automatically.</p>` : ''}${
+function flags({ pause, vetoWindow, veto, observedOnly, rollback }: ProductNow): Markup {
+  return html`${vetoWindow === null ? '' : html`<p class="flag bad">Rolls back at ${time(vetoWindow.untilMs, 'clock')} unless vetoed: ${vetoWindow.reason}</p>`}${veto === null ? '' : html`<p class="flag">Its rollback was vetoed by ${veto.by}: ${veto.reason}</p>`}${pause === null ? '' : html`<p class="flag">Automatic rollback paused by ${pause.by} ${pause.untilMs === null ? 'until resumed' : html`until ${time(pause.untilMs)}`}: ${pause.reason}</p>`}${observedOnly ? html`<p class="flag">Observed only: the policy lets nothing be rolled back automatically.</p>` : ''}${
     rollback === null
       ? ''
       : html`<p class="flag bad">↩ Rollback under way since ${time(rollback.sinceMs, 'clock')}${rollback.incident === null ? '' : html`: <a href="/incidents/${rollback.incident}">${rollback.incident}</a>`}</p>`

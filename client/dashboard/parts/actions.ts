@@ -84,6 +84,16 @@ export const actions: readonly Action[] = [
     when: ({ phase }) => phase === 'rolling_back',
   },
   {
+    name: 'veto',
+    label: 'Veto',
+    explains:
+      'Keeps the release: it is not rolled back, and only observed until somebody resumes. Without a veto, and as soon as it gets worse, it is rolled back.',
+    confirm: 'Do not roll back',
+    permission: 'act',
+    fields: [reason],
+    when: ({ vetoWindow }) => vetoWindow !== null,
+  },
+  {
     name: 'rollback',
     label: 'Roll back',
     explains:
@@ -110,7 +120,7 @@ export const actions: readonly Action[] = [
     confirm: 'Resume',
     permission: 'act',
     fields: [],
-    when: ({ pause }) => pause !== null,
+    when: ({ pause, veto }) => pause !== null || veto !== null,
   },
 ];
 

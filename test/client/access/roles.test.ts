@@ -81,6 +81,7 @@ const calls: readonly Call[] = [
   { method: 'post', path: '/v1/alerts/alertmanager', body: { alerts: [] }, roles: reporters, about: 'any' },
   { method: 'post', path: '/v1/products/{product}/rollback', body: by, roles: actors, about: 'shop' },
   { method: 'post', path: '/v1/products/{product}/pause', body: by, roles: actors, about: 'shop' },
+  { method: 'post', path: '/v1/products/{product}/veto', body: by, roles: actors, about: 'shop' },
   { method: 'post', path: '/v1/products/{product}/resume', body: {}, roles: actors, about: 'shop' },
   { method: 'post', path: '/v1/products/{product}/acknowledge', body: {}, roles: actors, about: 'shop' },
   { method: 'post', path: '/v1/products/{product}/retry', body: {}, roles: actors, about: 'shop' },

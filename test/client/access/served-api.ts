@@ -160,6 +160,7 @@ function writtenDown(reached: string[]): Operations {
     rollBack: write('rollback', accepted),
     planRollback: write('plan', { deployment, services: [] }),
     command: write('command', accepted),
+    veto: write('veto', accepted),
     pause: write('pause', undefined),
     resume: write('resume', undefined),
     setStanding: write('standing', undefined),

@@ -37,6 +37,8 @@ export function aStatus(over: Partial<Status> = {}): Status {
     current: aCurrent(),
     rollback: null,
     pause: null,
+    vetoWindow: null,
+    veto: null,
     floors: {},
     lastCheck: { atMs: tenMs + 180 * minuteMs, sentence: '0.6 errors/min, 1.2 × v2.4.0 at this hour' },
     readiness: {

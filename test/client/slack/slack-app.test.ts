@@ -46,6 +46,7 @@ describe('people in Slack', () => {
       settings: async () => settings(),
       commands: {
         rollBack: (...words: unknown[]) => note('rollBack', ...words),
+        veto: (...words: unknown[]) => note('veto', ...words),
         pause: async (...words: unknown[]) => void (await note('pause', ...words)),
         resume: async (...words: unknown[]) => void (await note('resume', ...words)),
         command: (...words: unknown[]) => note('command', ...words),
@@ -118,9 +119,9 @@ describe('people in Slack', () => {
     ]);
   });
 
-  it('roll back, retry, resume traffic, pause and resume', async () => {
+  it('roll back, retry, resume traffic, pause, veto and resume', async () => {
     const { app } = anApp();
-    for (const [i, action] of ['rollback', 'retry', 'resume_traffic', 'pause', 'resume'].entries())
+    for (const [i, action] of ['rollback', 'retry', 'resume_traffic', 'pause', 'resume', 'veto'].entries())
       await app.receive(aPress(action, 'U0000ADA', String(i)));
     expect(given.map(([name, , what]) => [name, typeof what === 'string' ? what : null])).toEqual([
       ['rollBack', null],
@@ -128,8 +129,10 @@ describe('people in Slack', () => {
       ['command', 'traffic'],
       ['pause', null],
       ['resume', 'Ada'],
+      ['veto', null],
     ]);
     expect(given[0]?.[2]).toMatchObject({ by: 'Ada', reason: 'Breach', to: null });
+    expect(given[5]?.[2]).toMatchObject({ by: 'Ada', reason: 'pressed in Slack' });
   });
 
   it.each([
