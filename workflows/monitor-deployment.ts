@@ -1,10 +1,8 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   allHandlersFinished,
   CancellationScope,
   condition,
   continueAsNew,
-  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
   startChild,
@@ -14,7 +12,7 @@ import type { MonitoredDeployment, MonitorSettings } from '../activities/monitor
 import type { WatchResult } from '../activities/watch.ts';
 import type { ConditionKind, StandingCondition } from '../domain/conditions.ts';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
-import { monitorWorkflowId, productName, rollbackWorkflowId, standbyWorkflowId } from '../domain/identity.ts';
+import { monitorWorkflowId, productName, standbyWorkflowId } from '../domain/identity.ts';
 import { vetoSentence } from '../domain/product-row.ts';
 import { controlQueue } from '../domain/queues.ts';
 import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
@@ -23,18 +21,12 @@ import type { VetoEvidence } from '../domain/veto.ts';
 import { questions, records, watching } from './activities.ts';
 import { createBlindLadder } from './blind-ladder.ts';
 import { createJournal } from './journal.ts';
-import {
-  type MonitorInput,
-  type MonitorResult,
-  type RollbackInput,
-  type RollbackResult,
-  requestRollbackSignal,
-} from './messages.ts';
+import type { MonitorInput, MonitorResult, RollbackResult } from './messages.ts';
 import { receiveMonitorMessages } from './monitor-inbox.ts';
 import { createPresence } from './presence.ts';
-import type { rollback } from './rollback.ts';
 import type { standby } from './standby.ts';
 import { workflowMemo } from './start-options.ts';
+import { type AwaitedRollback, createRollbackStarter } from './start-rollback.ts';
 import { createEdgeTeller } from './tell-edges.ts';
 import { createTeller } from './teller.ts';
 import { createVetoWindow, type Edges, type WaitEnd } from './veto-window.ts';
@@ -69,6 +61,7 @@ function createMonitor(input: MonitorInput) {
   });
   const veto = createVetoWindow(input, { journal, teller, presence });
   const inbox = receiveMonitorMessages(input, presence, journal, veto);
+  const rollbacks = createRollbackStarter(input, { inbox, journal, teller });
   const blind = createBlindLadder(input.key, teller, input.carry?.blindSince ?? {});
   const { tellEdge, notActedOn } = createEdgeTeller(input, { journal, teller, blind });
   const reported: Record<string, { couldAct: boolean }> = { ...input.carry?.reported };
@@ -123,7 +116,7 @@ function createMonitor(input: MonitorInput) {
   async function nextStep(): Promise<MonitorResult | null> {
     if (inbox.supersededBy !== null) return finish('superseded', `superseded by ${inbox.supersededBy}`);
     const manual = inbox.takeRollback();
-    if (manual !== null) return rollBack(() => startOrJoin(manual), manual);
+    if (manual !== null) return rollBack(() => rollbacks.startOrJoin(manual, plan), manual);
     if (inbox.rollbackBegan) return joinBegun();
     if (Date.now() >= settings.endMs) return conclude();
     presence.enter(baselineDone ? 'watching' : 'baseline');
@@ -227,7 +220,7 @@ function createMonitor(input: MonitorInput) {
       to: null,
       breachAtMs: breach.sinceMs,
     };
-    return rollBack(() => startOrJoin(request), request);
+    return rollBack(() => rollbacks.startOrJoin(request, plan), request);
   }
 
   async function waitForVeto(decided: Decided, result: Edges): Promise<MonitorResult | null> {
@@ -265,7 +258,7 @@ function createMonitor(input: MonitorInput) {
   }
 
   async function rollBack(
-    start: () => Promise<{ value: RollbackResult | null }>,
+    start: () => Promise<AwaitedRollback>,
     request: RollbackRequest,
   ): Promise<MonitorResult | null> {
     for (const trigger of request.triggers.slice(0, 1)) presence.label({ trigger: trigger.type });
@@ -277,16 +270,10 @@ function createMonitor(input: MonitorInput) {
   /** A person started it through the API: this monitor only waits for its end. */
   async function joinBegun(): Promise<MonitorResult | null> {
     inbox.rollbackBegan = false;
-    return awaitRollback(async () => {
-      const result = { value: null };
-      void awaitOther(result).catch(() => undefined);
-      return result;
-    });
+    return awaitRollback(async () => rollbacks.join());
   }
 
-  async function awaitRollback(
-    start: () => Promise<{ value: RollbackResult | null }>,
-  ): Promise<MonitorResult | null> {
+  async function awaitRollback(start: () => Promise<AwaitedRollback>): Promise<MonitorResult | null> {
     presence.enter('rolling_back');
     inbox.rollbackEnded = null;
     const result = await CancellationScope.nonCancellable(start);
@@ -310,71 +297,6 @@ function createMonitor(input: MonitorInput) {
     await condition(() => inbox.urgent(), settings.checkIntervalMs * 5);
     for (const key of Object.keys(reported)) if (key.startsWith('breach:')) delete reported[key];
     return null;
-  }
-
-  /** The rollback is a child that outlives its monitor; where one runs already, it is joined and its end awaited. */
-  async function startOrJoin(request: RollbackRequest): Promise<{ value: RollbackResult | null }> {
-    const result: { value: RollbackResult | null } = { value: null };
-    const args: RollbackInput = {
-      key: input.key,
-      services: input.services,
-      request,
-      plan,
-      searchAttributes: input.searchAttributes,
-    };
-    try {
-      const child = await startChild<typeof rollback>('rollback', {
-        workflowId: rollbackWorkflowId(input.key),
-        taskQueue: controlQueue,
-        args: [args],
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-        ...workflowMemo('rollback', input),
-      });
-      const settle = (value: RollbackResult) => {
-        result.value ??= value;
-      };
-      child.result().then(settle, (error: unknown) =>
-        settle({
-          outcome: 'needs_attention',
-          reason: `the rollback workflow ended abnormally: ${String(error)}`,
-          incident: null,
-          deployment: input.key.deployment,
-        }),
-      );
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      journal.note('decision', 'A rollback is running already; joined it');
-      await getExternalWorkflowHandle(rollbackWorkflowId(input.key))
-        .signal(requestRollbackSignal, request, workflowInfo().workflowId)
-        .catch(() => undefined);
-      void awaitOther(result).catch(() => undefined);
-    }
-    return result;
-  }
-
-  /** Its signal may be lost with its worker: the store is asked now and then, too. */
-  async function awaitOther(result: { value: RollbackResult | null }): Promise<void> {
-    while (result.value === null) {
-      await condition(() => inbox.rollbackEnded !== null, '1m');
-      result.value = inbox.rollbackEnded ?? (await outcomeInStore());
-    }
-  }
-
-  /** A rollback that was terminated tells nobody: the row that names none any more does. */
-  async function outcomeInStore(): Promise<RollbackResult | null> {
-    const found = await questions.readRollbackOutcome(input.key).catch(() => 'running' as const);
-    if (found === 'running') return null;
-    const { deployment } = input.key;
-    if (found !== 'gone') return { deployment, incident: null, ...found };
-    const reason = 'the rollback ended without a word: look at what is live and at traffic';
-    teller.tell('everyone', {
-      severity: 'critical',
-      event: 'held_back',
-      actions: ['rollback'],
-      title: `Rollback lost: ${productName(input.key)}`,
-      text: reason,
-    });
-    return { deployment, incident: null, outcome: 'needs_attention', reason };
   }
 
   async function changedOutside(): Promise<MonitorResult | null> {

@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../adapters/temporary.ts';
+import { quickPolicy } from '../support/dev-world.ts';
 import { createPageWorld, expectAccessible, type OpenPage, type PageWorld } from './page-world.ts';
 
 let stage: PageWorld;
@@ -123,6 +124,29 @@ describe('the page of a deployment', () => {
       .toBe(1);
     await pressing(open, 'Resume');
     await expect.poll(async () => (await stage.client.status({ product: 'paused' })).pause).toBeNull();
+  });
+
+  it('shows a rollback that waits, and vetoes it', async () => {
+    const { service } = await aWatchedDeployment('waiting');
+    const setup = await stage.world.catalog.setup({ product: 'waiting', environment: 'production' });
+    const rollback = { ...quickPolicy.rollback, vetoMs: { critical: 600_000, high: 600_000 } };
+    Object.assign(setup, { policy: { ...quickPolicy, rollback } });
+    const open = await stage.open('/deployments/waiting/deploy-v2');
+    service.script('v2', () => ({ errorsPerMinute: 4_500 }));
+    await expect
+      .poll(() => open.page.locator('.lead .badge').textContent(), { timeout: 30_000 })
+      .toContain('rolls back unless vetoed');
+    await expectAccessible(open.page);
+    await pressing(open, 'Veto', { Reason: 'load test' });
+    await expect
+      .poll(() => open.page.locator('#said').textContent())
+      .toBe('Accepted: vetoed by Ada: v2 stays, and is only observed');
+    await expect
+      .poll(() => open.page.locator('dl.facts').textContent(), { timeout: 10_000 })
+      .toContain('load test');
+    await expect
+      .poll(() => open.page.locator('details.action > summary', { hasText: /^Resume$/ }).count())
+      .toBe(1);
   });
 
   it('acknowledges, and resolves an escalation', async () => {

@@ -15,7 +15,7 @@ const commands = [
   ...['init', 'config', 'completion'],
   ...['gate', 'deployed', 'release', 'floor'],
   ...['status', 'pause', 'resume'],
-  ...['rollback', 'acknowledge', 'retry', 'traffic', 'handover', 'resolve', 'abort'],
+  ...['rollback', 'veto', 'acknowledge', 'retry', 'traffic', 'handover', 'resolve', 'abort'],
   ...['incidents', 'review', 'dashboard', 'backtest', 'calibrate'],
   ...['open', 'token', 'audit'],
   ...['up', 'doctor', 'mcp'],

@@ -79,6 +79,36 @@ describe('a person’s rollback acts although automatic ones are held back', () 
     await byHand(product, service);
   });
 
+  it('while somebody has vetoed them', async () => {
+    const { product, service } = await aBadDeployment('vetoed');
+    const setup = await world.catalog.setup({ product, environment: 'production' });
+    const rollback = { ...quickPolicy.rollback, vetoMs: { critical: 600_000, high: 600_000 } };
+    Object.assign(setup, { policy: { ...quickPolicy, rollback } });
+    const early = await client.veto({ product }, { by: 'Ben', reason: 'load test' });
+    expect(early).toMatchObject({ accepted: false, reason: expect.stringContaining('waits for a veto') });
+    service.script('v2', () => ({ errorsPerMinute: 4_500 }));
+    const waiting = await eventually(async () => {
+      const status = await client.status({ product });
+      return status.phase === 'veto_window' ? status : undefined;
+    }, 30_000);
+    expect(waiting.vetoWindow?.untilMs).toBeGreaterThan(Date.now());
+    expect(await client.veto({ product }, { by: 'Ben', reason: 'load test' })).toMatchObject({
+      accepted: true,
+      queued: false,
+    });
+    const vetoed = await eventually(async () => {
+      const status = await client.status({ product });
+      return status.veto === null ? undefined : status;
+    });
+    expect(vetoed).toMatchObject({
+      phase: 'breach',
+      vetoWindow: null,
+      veto: { by: 'Ben', reason: 'load test' },
+    });
+    expect(service.calls).toEqual([]);
+    await byHand(product, service);
+  });
+
   /** The live release turns bad, and nothing is done about it but telling people. */
   async function heldBack(product: string, service: DevProduct['service']): Promise<void> {
     service.script('v2', () => ({ errorsPerMinute: 4_500 }));

@@ -1,27 +1,37 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import proto from '@temporalio/proto';
 import { postMortemWorkflowId } from '../../domain/identity.ts';
+import type { Policy } from '../../domain/policy.ts';
 import {
   commandSignals,
   pauseSignal,
+  resumeSignal,
   reviewSignal,
   statusQuery,
   supersededSignal,
+  vetoSignal,
 } from '../../workflows/messages.ts';
 import { createWorld, hourMs, minuteMs, type World } from '../support/harness.ts';
 
 /**
  * Records one history per ending: `node test/replay/record.ts`. Run it for a new release of the project, beside the older
- * recordings, which stay: a monitor that began under them must still replay.
+ * recordings, which stay: a monitor that began under them must still replay. A second argument names the one ending to record.
  */
 const folder = new URL(`./histories/${process.argv[2] ?? '0.1.0'}/`, import.meta.url);
 
+const only = process.argv[3];
+
 const sick = (ms: number) => (ms > 12 * minuteMs ? { errorsPerMinute: 50 } : {});
 
-async function record(name: string, play: (world: World) => Promise<void>): Promise<void> {
+async function record(
+  name: string,
+  play: (world: World) => Promise<void>,
+  change: (policy: Policy) => Policy = (policy) => policy,
+): Promise<void> {
+  if (only !== undefined && only !== name) return;
   // Few checks: a history does not grow with them, and recording stays quick.
   const world = await createWorld((policy) => ({
-    ...policy,
+    ...change(policy),
     monitoring: { ...policy.monitoring, watchMs: 3 * hourMs },
   }));
   try {
@@ -117,4 +127,21 @@ await record('systemic-then-resolved', async (world) => {
   await world.rollbackHandle().signal(commandSignals.resolve, { by: 'Ben' });
   await handle.result();
 });
+await record(
+  'vetoed-then-resumed',
+  async (world) => {
+    const { handle } = await world.deploy('v2');
+    const isOpen = async () =>
+      (await world.store.products.read({ product: 'shop', environment: 'production' })).vetoWindow != null;
+    await world.until('the veto window', isOpen, 3 * hourMs);
+    await handle.signal(vetoSignal, { by: 'Ana', reason: 'load test' });
+    await world.pass(10 * minuteMs);
+    await handle.signal(resumeSignal, { by: 'Ana' });
+    await handle.result();
+  },
+  (policy) => ({
+    ...policy,
+    rollback: { ...policy.rollback, vetoMs: { critical: 5 * minuteMs, high: 5 * minuteMs } },
+  }),
+);
 process.exit(0);

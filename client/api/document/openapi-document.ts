@@ -9,7 +9,7 @@ export interface Operation {
   'x-permission'?: string;
   'x-codeSamples'?: { lang: string; label: string; source: string }[];
   parameters?: Parameter[];
-  requestBody?: { content?: Record<string, { schema?: Schema }> };
+  requestBody?: { required?: boolean; content?: Record<string, { schema?: Schema }> };
   responses?: Record<string, { description?: string }>;
 }
 
@@ -51,6 +51,8 @@ export function openApiDocument(app: App): ApiDocument {
   document.tags = Object.entries(tags).map(([name, description]) => ({ name, description }));
   for (const [path, operations] of Object.entries(document.paths))
     for (const [method, operation] of Object.entries(operations)) {
+      if (operation.requestBody !== undefined)
+        operation.requestBody.required = needsBody(operation.requestBody, document);
       const text = operationTexts[`${method} ${path}`];
       if (text === undefined) continue;
       operation.operationId = text.id;
@@ -61,6 +63,15 @@ export function openApiDocument(app: App): ApiDocument {
       ];
     }
   return document;
+}
+
+/** The routes say `required`, so that what comes is checked and defaults are filled in; where nothing in it is, none need come. */
+function needsBody({ content }: NonNullable<Operation['requestBody']>, { components }: ApiDocument): boolean {
+  return Object.values(content ?? {}).some(({ schema }) => {
+    const name = schema?.$ref?.split('/').at(-1);
+    const found = name === undefined ? schema : components?.schemas?.[name];
+    return (found?.required ?? []).length > 0;
+  });
 }
 
 const examples: Readonly<Record<string, string>> = {
