@@ -91,9 +91,10 @@ export function createApp(options: AppOptions): App {
   app.use('/static/*', async (context) => assets.serve(context));
   for (const path of pagePaths) app.get(path, signedIn(protection));
   // A store that hangs: a page and a pipeline are told to try again.
-  app.get(
-    '/v1/:what{(?!events$).*}',
-    timeout(readingMs, () => new HTTPException(503, { message: 'unavailable, try again' })),
+  const inTime = timeout(readingMs, () => new HTTPException(503, { message: 'unavailable, try again' }));
+  // Of no method by itself: a path that cannot be read must still answer 405.
+  app.use('/v1/*', (context, next) =>
+    context.req.method === 'GET' && context.req.path !== '/v1/events' ? inTime(context, next) : next(),
   );
   app.onError(async (error, context) => {
     const answer = problemOf(error, context);
