@@ -1,6 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { type BreachSeries, beforeBreachMs, breachSeries } from '../domain/breach-series.ts';
-import { atServer, type Message, timelineLinks } from '../domain/message.ts';
+import { atServer, calledBack, type Message, timelineLinks } from '../domain/message.ts';
 import type { Dependencies } from './dependencies.ts';
 import { messageOf, within } from './within.ts';
 
@@ -33,6 +33,8 @@ export function createTellActivities({ store, catalog, clock, temporalUi, tempor
       };
       const setup = await catalog.setup(message);
       const channels = setup.notifiers(whom);
+      if (calledBack(whom) !== null && channels.length === 0)
+        throw ApplicationFailure.nonRetryable(`no webhook ${calledBack(whom)} is configured any more`);
       const signal = Context.current().cancellationSignal;
       const results = await Promise.allSettled(
         channels.map(async (channel) => {

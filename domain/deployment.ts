@@ -35,6 +35,8 @@ export interface Deployment extends DeploymentKey {
   readonly endedAtMs: number | null;
   /** When the oldest change in it was committed; absent: nobody said. */
   readonly changedAtMs?: number | null;
+  /** The configured webhook that is told its outcome; absent: none. */
+  readonly callback?: string;
   /** Observed, breach-free traffic served so far, milliseconds. */
   readonly goodMs: number;
 }

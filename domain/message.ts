@@ -1,5 +1,5 @@
 import type { BreachSeries } from './breach-series.ts';
-import type { ServiceRelease } from './deployment.ts';
+import type { Outcome, ServiceRelease } from './deployment.ts';
 import type { TriggerType } from './detection/verdict.ts';
 
 export type MessageSeverity = 'info' | 'warning' | 'critical';
@@ -7,7 +7,7 @@ export type MessageSeverity = 'info' | 'warning' | 'critical';
 /**
  * What happened, for channels that speak in events. `held_back`: a breach that may not be acted on. `veto_open`: one that is, in a moment. `escalated`: people are asked;
  * `reminded`: again. `resolved`: a rollback is over without `rolled_back`. `cleared`: what alarmed in this thread has ended by itself; `sees_again`: the blindness has.
- * `reported`: an issue was opened.
+ * `reported`: an issue was opened. `ended`: the watch of a deployment is over, for whoever asked to be told (`callbackOf`).
  */
 export const messageEvents = [
   'deployed',
@@ -23,6 +23,7 @@ export const messageEvents = [
   'sees_again',
   'cleared',
   'reported',
+  'ended',
 ] as const;
 
 export type MessageEvent = (typeof messageEvents)[number];
@@ -49,6 +50,8 @@ export interface MessageSubject {
   /** What is or was put there instead. */
   readonly to?: readonly ServiceRelease[];
   readonly incident?: string | null;
+  /** Of a deployment whose watch has ended. */
+  readonly outcome?: Outcome;
   /** The breach: its signal is the picture. */
   readonly breach?: {
     readonly type: TriggerType;
@@ -57,6 +60,18 @@ export interface MessageSubject {
     readonly threshold: number | null;
     readonly sinceMs: number;
   } | null;
+}
+
+const callbacks = 'callback:';
+
+/** Whom to tell that the webhook of this name, and nobody else, shall hear it. */
+export function callbackOf(webhook: string): string {
+  return `${callbacks}${webhook}`;
+}
+
+/** The webhook that is meant alone, or `null`. */
+export function calledBack(whom: string): string | null {
+  return whom.startsWith(callbacks) ? whom.slice(callbacks.length) : null;
 }
 
 /** What people are told, whatever the channel. */

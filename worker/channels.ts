@@ -12,6 +12,7 @@ import type { ThreadRecords } from '../adapters/store/threads.ts';
 import type { Config } from '../config/load.ts';
 import type { Env } from '../config/references.ts';
 import type { ProductSettings } from '../config/schema/product.ts';
+import { calledBack } from '../domain/message.ts';
 
 export interface ChannelSurroundings {
   readonly env: Env;
@@ -81,6 +82,9 @@ export function createChannels(
   const followers = owner.filter(({ name }) => /^(slack_app|(owner-)?pagerduty)$/.test(name));
   const everyone = [...owner, ...hooks];
   return (whom) => {
+    const callback = calledBack(whom);
+    if (callback !== null)
+      return hooks.filter(({ name }) => name === `webhook:${callback}`).map(({ notifier }) => notifier);
     // Whoever has none of these misses nothing that they were told the beginning of.
     if (whom === 'followers') return [...distinct(followers), ...machines].map(({ notifier }) => notifier);
     const named = [...everyone, terminal].filter(({ name }) => name === whom);

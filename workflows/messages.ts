@@ -14,6 +14,8 @@ export interface MonitorInput {
   readonly deployedAtMs: number;
   /** Whether the search attributes are registered on this server. */
   readonly searchAttributes: boolean;
+  /** The configured webhook that is told the outcome. */
+  readonly callback?: string;
   /** What an earlier run of this workflow hands on when it continues as new. */
   readonly carry?: MonitorCarry;
 }

@@ -13,6 +13,7 @@ import type { WatchResult } from '../activities/watch.ts';
 import type { ConditionKind, StandingCondition } from '../domain/conditions.ts';
 import { type Outcome, releaseNames } from '../domain/deployment.ts';
 import { monitorWorkflowId, productName, standbyWorkflowId } from '../domain/identity.ts';
+import { callbackOf } from '../domain/message.ts';
 import { vetoSentence } from '../domain/product-row.ts';
 import { controlQueue } from '../domain/queues.ts';
 import type { RollbackPlan, RollbackRequest } from '../domain/rollback.ts';
@@ -68,6 +69,8 @@ function createMonitor(input: MonitorInput) {
   let settings: MonitorSettings;
   let plan: RollbackPlan;
   let watchFromMs = input.carry?.watchFromMs ?? input.deployedAtMs;
+  /** Of the rollback that ended this deployment. */
+  let incident: string | null = null;
   let baselineDone = input.carry?.baselineDone ?? false;
   /** End of the last segment that was watched to its end. */
   let watchedUntilMs = input.carry?.watchedUntilMs ?? 0;
@@ -92,8 +95,12 @@ function createMonitor(input: MonitorInput) {
     plan = settings.plan;
     blind.use(plan.settings.policy.monitoring);
     if (input.carry === undefined) for (const text of settings.warnings) warnOwner(text);
-    if (settings.status === 'ended')
-      return { outcome: 'superseded', reason: 'this deployment has ended already' };
+    if (settings.status === 'ended') {
+      const reason = 'this deployment has ended already';
+      callBack('superseded', reason);
+      await teller.settled(600_000);
+      return { outcome: 'superseded', reason };
+    }
     if (settings.status === 'waiting' && input.carry === undefined) await waitForRelease();
     for (;;) {
       const ended = await nextStep();
@@ -284,6 +291,7 @@ function createMonitor(input: MonitorInput) {
       await condition(() => inbox.supersededBy !== null, 2_000);
       return inbox.supersededBy === null ? awaitRollback(start) : null;
     }
+    incident = ended.incident;
     if (ended.outcome !== 'refused') return finish(ended.outcome, ended.reason);
     journal.note('decision', `Rollback refused: ${ended.reason}`);
     teller.tell('owner', {
@@ -348,11 +356,24 @@ function createMonitor(input: MonitorInput) {
     sayItIsOver(outcome, reason);
     // A cancelled monitor must not speak for the rollback that goes on without it.
     const recorded = rollingBack ? outcome : await records.endMonitor(input.key, outcome, reason);
+    callBack(recorded, reason);
     if (recorded === 'healthy' || recorded === 'unobserved') await startStandby();
     await teller.settled(600_000);
     await journal.flushed(60_000);
     await condition(allHandlersFinished);
     return { outcome: recorded, reason };
+  }
+
+  /** Whoever waits for this deployment, a task graph for example, need not ask. */
+  function callBack(outcome: Outcome, reason: string): void {
+    if (input.callback === undefined) return;
+    teller.tell(callbackOf(input.callback), {
+      severity: 'info',
+      event: 'ended',
+      about: { outcome, incident },
+      title: `${productName(input.key)}: ${releaseNames(input.services)} ended ${outcome}`,
+      text: reason,
+    });
   }
 
   /** What alarmed somebody must not stand open on their pager for ever. */

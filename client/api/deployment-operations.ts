@@ -4,6 +4,7 @@ import { ofProduct, type Registered } from '../../adapters/store/deployments.ts'
 import { type Deployment, releaseNames, releaseOf, type ServiceRelease } from '../../domain/deployment.ts';
 import { type DeploymentKey, monitorWorkflowId, rollbackWorkflowId } from '../../domain/identity.ts';
 import { type ReleaseStanding, standingWarnings } from '../../domain/last-known-good.ts';
+import { callbackOf } from '../../domain/message.ts';
 import { controlQueue } from '../../domain/queues.ts';
 import { floorWarning, type RollbackFloors, withFloor } from '../../domain/rollback-floor.ts';
 import { newDeploymentSignal, supersededSignal } from '../../workflows/messages.ts';
@@ -21,6 +22,8 @@ export interface DeploymentReport {
   readonly deployedAtMs: number;
   /** When its oldest change was committed, milliseconds since the epoch; `null`: not said. */
   readonly changedAtMs?: number | null;
+  /** The configured webhook that is told the outcome. */
+  readonly callback?: string | undefined;
   /** A person vouches for the release: it is a rollback target at once. */
   readonly good: { readonly by: string; readonly reason: string } | null;
   /** From now on no older release of these services may be restored. */
@@ -54,6 +57,11 @@ export function createDeploymentOperations(
       const setup = await setupOf(report.key);
       for (const { service } of [...report.services, ...(report.floor?.services ?? [])])
         knownService(setup, service);
+      if (report.callback !== undefined && setup.notifiers(callbackOf(report.callback)).length === 0)
+        throw new ApiError(
+          400,
+          `callback: found ${JSON.stringify(report.callback)}; allowed is the name of one of rollback_policy.notifications.webhooks`,
+        );
       const { registered, standings } = await within(storePatienceMs, 'the store', () => record(report));
       const { deployment, isNew, superseded } = registered;
       const notes: string[] = report.floor === null ? [] : await declareFloor(report, report.floor);
@@ -95,7 +103,7 @@ export function createDeploymentOperations(
 
   /** The same id is the same deployment; two releases that are reported in one second are two, under an id each. */
   async function register(report: DeploymentReport): Promise<Registered> {
-    const { services, key, deployedAtMs, changedAtMs } = report;
+    const { services, key, deployedAtMs, changedAtMs, callback } = report;
     for (let count = 1; ; count += 1) {
       const registered = await store.deployments.register({
         ...key,
@@ -104,6 +112,7 @@ export function createDeploymentOperations(
         origin: 'reported',
         deployedAtMs,
         ...(changedAtMs == null ? {} : { changedAtMs }),
+        ...(callback === undefined ? {} : { callback }),
       });
       const known = registered.deployment.services;
       if (registered.isNew || sameReleases(known, services)) return registered;
@@ -146,9 +155,16 @@ export function createDeploymentOperations(
   }
 
   async function startMonitor(deployment: Deployment): Promise<void> {
-    const { product, environment, deployment: id, services, origin, deployedAtMs } = deployment;
+    const { product, environment, deployment: id, services, origin, deployedAtMs, callback } = deployment;
     const key = { product, environment, deployment: id };
-    const input = { key, services, origin, deployedAtMs, searchAttributes };
+    const input = {
+      key,
+      services,
+      origin,
+      deployedAtMs,
+      searchAttributes,
+      ...(callback === undefined ? {} : { callback }),
+    };
     try {
       await client.workflow.start<typeof monitorDeployment>('monitorDeployment', {
         workflowId: monitorWorkflowId(key),

@@ -58,7 +58,16 @@ export function addDeploymentRoutes(
     const good = body.good === undefined ? null : { ...body.good, by: authorName(context, body.good.by) };
     const changedAtMs = body.changedAt === undefined ? null : Date.parse(body.changedAt);
     const isIdGiven = body.deployment !== undefined;
-    const report = { key, isIdGiven, services, deployedAtMs, changedAtMs, good, floor };
+    const report = {
+      key,
+      isIdGiven,
+      services,
+      deployedAtMs,
+      changedAtMs,
+      callback: body.callback,
+      good,
+      floor,
+    };
     const result = await operations.report(report);
     const workflowId = monitorWorkflowId(result.deployment);
     const link = temporalUi === null ? null : `${temporalUi}/workflows/${encodeURIComponent(workflowId)}`;

@@ -28,6 +28,12 @@ export const deploymentReport = z
       .datetime({ offset: true })
       .optional()
       .describe('when its oldest change was committed: the lead time counts from then'),
+    callback: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('a webhook of notifications.webhooks, by its name: it is told the outcome'),
     good: z
       .strictObject({ by: person.optional(), reason: words })
       .optional()

@@ -37,6 +37,7 @@ export function addDeploymentTools(server: McpServer, client: RollbackClient): v
         ...scopeShape,
         ...releasesShape,
         deployment: z.string().optional().describe('Its id, e.g. build-412; default: made of the time'),
+        callback: z.string().optional().describe('A configured webhook, by its name: it is told the outcome'),
         changed_at: z.string().optional().describe('When its oldest change was committed, ISO 8601'),
       }),
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },

@@ -333,6 +333,26 @@ describe('the door', () => {
   });
 });
 
+describe('a callback', () => {
+  it('is the name of a configured webhook, which is told the outcome', async () => {
+    const { product, service } = world.addProduct('called-back');
+    await service.deploy('v1');
+    const report = { product, deployment: 'build-1', release: 'v1' };
+    const refused = await post('/v1/deployments', { ...report, callback: 'nobody' });
+    expect({ status: refused.status, error: refused.body.error }).toEqual({
+      status: 400,
+      error: 'callback: found "nobody"; allowed is the name of one of rollback_policy.notifications.webhooks',
+    });
+    expect((await post('/v1/deployments', { ...report, callback: 'graph' })).status).toBe(201);
+    await service.deploy('v2');
+    await post('/v1/deployments', { product, deployment: 'build-2', release: 'v2' });
+    const ended = await eventually(() =>
+      world.told.find((message) => message.product === product && message.event === 'ended'),
+    );
+    expect(ended?.about).toMatchObject({ deployment: 'build-1', outcome: 'superseded', incident: null });
+  });
+});
+
 describe('pause and resume', () => {
   it('hold back automatic rollbacks until a time, or until resumed', async () => {
     const { product } = world.addProduct('pausing');

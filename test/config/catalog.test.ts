@@ -253,6 +253,15 @@ describe('who is told', () => {
     ['nobody who follows, where nobody can', ceo, '', env, 'followers', []],
     ['the console beside machines, which are nobody', machines, '', env, 'owner', ['console', 'cdevents']],
     ['one channel by its name', `${ceo}, ${hooks}`, own, env, 'webhook:pager', ['webhook:pager']],
+    [
+      'only the webhook that is called back',
+      `${ceo}, ${hooks}`,
+      own,
+      env,
+      'callback:pager',
+      ['webhook:pager'],
+    ],
+    ['nobody instead of one that is gone', `${ceo}, ${hooks}`, own, env, 'callback:old', []],
     ['the console by its name', ceo, own, env, 'console', ['console']],
     [
       'everyone when the named channel is gone',

@@ -8,7 +8,7 @@ import { createFolderIssues } from '../../adapters/issues/folder-issues.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
 import type { RateLimits } from '../../client/api/access/rate-limits.ts';
 import { type RunningApi, serveApi } from '../../client/api/serve.ts';
-import type { Message } from '../../domain/message.ts';
+import { calledBack, type Message } from '../../domain/message.ts';
 import { defaultPolicy, type Policy } from '../../domain/policy.ts';
 import { controlQueue, watchQueue } from '../../domain/queues.ts';
 import { type EmbeddedServer, startEmbedded } from '../../worker/embedded-server.ts';
@@ -198,7 +198,8 @@ async function build(
         policyVersion: 1,
         owner: 'Ana',
         services,
-        notifiers: () => [channel],
+        // The one webhook that may be called back.
+        notifiers: (whom) => ([null, 'graph'].includes(calledBack(whom)) ? [channel] : []),
         issues: null,
         incidentsFolder: createFolderIssues({ folder: join(folder, 'incidents') }),
         assigneesFor: () => ({ assignees: [], labels: [], role: 'Support Engineer' }),

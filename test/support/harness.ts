@@ -46,7 +46,10 @@ export interface World {
   /** Makes a release the last known good: deployed a day ago, watched, good. */
   haveGood(release: string, deployment?: string): Promise<void>;
   /** Deploys a release and starts its monitor, as a pipeline does through the API. */
-  deploy(release: string, options?: { deployment?: string; origin?: DeploymentOrigin }): Promise<Deployed>;
+  deploy(
+    release: string,
+    options?: { deployment?: string; origin?: DeploymentOrigin; callback?: string },
+  ): Promise<Deployed>;
   /** Starts a worker of the product's group; returns what stops it. */
   startGroup(): Promise<() => void>;
   /** Lets virtual time pass. */
@@ -143,14 +146,10 @@ export async function createWorld(
     async deploy(release, options = {}) {
       const deployment = options.deployment ?? `deploy-${release}`;
       await service.deploy(release);
-      return startMonitor(
-        environment,
-        store,
-        { ...product, deployment },
-        release,
-        await now(),
-        options.origin ?? 'reported',
-      );
+      return startMonitor(environment, store, { ...product, deployment }, release, await now(), {
+        origin: options.origin ?? 'reported',
+        callback: options.callback,
+      });
     },
     startGroup: () => start(reachable, group),
     pass: (ms) => environment.sleep(ms),
@@ -226,7 +225,7 @@ async function startMonitor(
   key: DeploymentKey,
   release: string,
   deployedAtMs: number,
-  origin: DeploymentOrigin,
+  { origin, callback }: { origin: DeploymentOrigin; callback: string | undefined },
 ): Promise<Deployed> {
   const services = [{ service: 'web', release }];
   await store.deployments.register({ ...key, services, origin, deployedAtMs });
@@ -234,7 +233,16 @@ async function startMonitor(
     workflowId: monitorWorkflowId(key),
     taskQueue: controlQueue,
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    args: [{ key, services, origin, deployedAtMs, searchAttributes: true }],
+    args: [
+      {
+        key,
+        services,
+        origin,
+        deployedAtMs,
+        searchAttributes: true,
+        ...(callback === undefined ? {} : { callback }),
+      },
+    ],
   });
   return { key, handle };
 }

@@ -71,6 +71,19 @@ describe('the life of a monitor', () => {
     expect((await world.timeline()).join('\n')).toContain('no instance is running');
   });
 
+  it('tells whoever asked for it how it ended, once, with the incident', async () => {
+    world.service.script('v2', (ms) => (ms > 12 * minuteMs ? { errorsPerMinute: 50 } : {}));
+    const { handle } = await world.deploy('v2', { callback: 'graph' });
+    expect(await handle.result()).toMatchObject({ outcome: 'rolled_back' });
+    const [incident] = await world.store.incidents.list({ ...product, limit: 1 });
+    expect(world.told.filter(({ event }) => event === 'ended')).toMatchObject([
+      {
+        title: 'shop: v2 ended rolled_back',
+        about: { deployment: 'deploy-v2', outcome: 'rolled_back', incident: incident?.id },
+      },
+    ]);
+  });
+
   it('a pause ends by its time', async () => {
     world.service.script('v2', (ms) => (ms > 12 * minuteMs ? { errorsPerMinute: 50 } : {}));
     const { handle } = await world.deploy('v2');

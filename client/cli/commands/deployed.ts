@@ -7,6 +7,7 @@ interface Options extends CommonOptions {
   readonly id?: string;
   readonly at?: string;
   readonly changedAt?: string;
+  readonly callback?: string;
   readonly good?: string;
   readonly rollbackFloor?: string;
   readonly floorReason?: string;
@@ -20,6 +21,7 @@ export async function deployed([product, releases]: string[], options: Options):
     ...(options.id === undefined ? {} : { deployment: options.id }),
     ...(options.at === undefined ? {} : { deployedAt: timeOf('--at', options.at) }),
     ...(options.changedAt === undefined ? {} : { changedAt: timeOf('--changed-at', options.changedAt) }),
+    ...(options.callback === undefined ? {} : { callback: options.callback }),
     ...(options.good === undefined ? {} : { good: { by: whoAmI(), reason: options.good } }),
     ...(options.rollbackFloor === undefined
       ? {}

@@ -47,6 +47,10 @@ export const deploy: Group = {
           description: 'when its oldest change was committed, ISO 8601: the lead time counts from then',
         },
         {
+          flags: '--callback <webhook>',
+          description: 'a configured webhook, by its name: it is told the outcome',
+        },
+        {
           flags: '--good <reason>',
           description: 'vouch for the release: it is a rollback target at once',
         },
