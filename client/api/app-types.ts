@@ -7,6 +7,7 @@ import type { SlackApp } from '../slack/slack-app.ts';
 import type { ApiEnv } from './access/caller.ts';
 import type { RateLimits } from './access/rate-limits.ts';
 import type { Operations } from './operations.ts';
+import type { IncidentMemory } from './reading/incident-memory.ts';
 import { problem } from './schemas.ts';
 
 export interface AppOptions {
@@ -21,6 +22,8 @@ export interface AppOptions {
   readonly gitHubHook?: (() => Promise<GitHubHookSettings | null>) | undefined;
   /** Takes what Slack sends over HTTP; absent: nothing listens. */
   readonly slack?: Pick<SlackApp, 'handleHttp'> | undefined;
+  /** What is known of past incidents; absent: it is read when somebody asks. */
+  readonly recall?: IncidentMemory | undefined;
   /** Requests a minute; absent: the usual. */
   readonly limits?: RateLimits | undefined;
   /** Where workflows are shown, e.g. `http://127.0.0.1:8233/namespaces/default`. */

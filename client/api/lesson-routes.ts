@@ -8,8 +8,7 @@ import { createIncidentMemory } from './reading/incident-memory.ts';
 import { json, lesson, lessonsQuery, plain } from './schemas.ts';
 
 /** Has this happened before, and what fixed it? For people and agents who investigate. */
-export function addLessonRoutes(app: App, { store }: AppOptions): void {
-  const recall = createIncidentMemory(store);
+export function addLessonRoutes(app: App, { store, recall = createIncidentMemory(store) }: AppOptions): void {
   const lessons = guarded('read', {
     method: 'get',
     path: '/v1/lessons',

@@ -17,6 +17,7 @@ import type { RateLimits } from './access/rate-limits.ts';
 import { createApp } from './app.ts';
 import type { AppOptions, Health } from './app-types.ts';
 import { createOperations, type Operations } from './operations.ts';
+import { createIncidentMemory } from './reading/incident-memory.ts';
 
 export interface ServeOptions {
   readonly connection: NativeConnection;
@@ -79,7 +80,9 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
         ),
   };
   const slack = options.slack?.(operations) ?? null;
+  const recall = createIncidentMemory(store);
   const app = createApp({
+    recall,
     operations,
     store,
     catalog,
@@ -99,6 +102,8 @@ export async function serveApi(options: ServeOptions): Promise<RunningApi> {
   });
   const { port } = server.address() as AddressInfo;
   const stopCatchingUp = catchUp(operations);
+  // So that the first who asks does not wait for a thousand reports; where it fails, it is read when somebody asks.
+  void recall().catch(() => undefined);
   const cutLines = () => {
     if ('closeAllConnections' in server) server.closeAllConnections();
   };

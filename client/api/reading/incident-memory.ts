@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Store } from '../../../adapters/store/store.ts';
 import type { Incident } from '../../../domain/incident.ts';
 import { type Remembered, remember } from '../../../domain/lessons.ts';
@@ -15,11 +16,16 @@ interface Kept {
   readonly remembered: Remembered;
 }
 
+export type IncidentMemory = () => Promise<Remembered[]>;
+
+/** So many reports are read before others have a turn: SQLite answers at once, and a thousand reports are a second. */
+const atOnce = 10;
+
 /**
  * What is known of past incidents, newest first, their words counted. Each report is read once, and again when its incident has changed:
  * a thousand of them are megabytes.
  */
-export function createIncidentMemory({ incidents }: Pick<Store, 'incidents'>) {
+export function createIncidentMemory({ incidents }: Pick<Store, 'incidents'>): IncidentMemory {
   let kept = new Map<string, Kept>();
   let readAtMs = 0;
   let reading: Promise<void> | null = null;
@@ -36,10 +42,17 @@ export function createIncidentMemory({ incidents }: Pick<Store, 'incidents'>) {
 
   async function read(): Promise<void> {
     const now = new Map<string, Kept>();
+    let count = 0;
     for (const incident of await incidents.list({ limit: most })) {
       const mark = markOf(incident);
       const known = kept.get(incident.id);
-      now.set(incident.id, known?.mark === mark ? known : await readOne(incident, mark));
+      if (known?.mark === mark) {
+        now.set(incident.id, known);
+        continue;
+      }
+      now.set(incident.id, await readOne(incident, mark));
+      count += 1;
+      if (count % atOnce === 0) await setImmediate();
     }
     kept = now;
     readAtMs = Date.now();

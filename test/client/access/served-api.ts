@@ -3,6 +3,7 @@ import { serve } from '@hono/node-server';
 import { openStore, type Store } from '../../../adapters/store/store.ts';
 import type { RateLimits } from '../../../client/api/access/rate-limits.ts';
 import { createApp } from '../../../client/api/app.ts';
+import type { AppOptions } from '../../../client/api/app-types.ts';
 import type { Operations } from '../../../client/api/operations.ts';
 import { type AccessSettings, noAccessSettings } from '../../../config/access.ts';
 import type { Role } from '../../../domain/access.ts';
@@ -39,7 +40,11 @@ export interface Called {
 }
 
 /** The API over a real store, served by HTTP, with two products; what it would do to workflows is written down. */
-export async function aServedApi(location = ':memory:', limits?: RateLimits): Promise<ServedApi> {
+export async function aServedApi(
+  location = ':memory:',
+  limits?: RateLimits,
+  slack?: AppOptions['slack'],
+): Promise<ServedApi> {
   const store = await openStore(location);
   const reached: string[] = [];
   let settings: AccessSettings = noAccessSettings;
@@ -52,6 +57,7 @@ export async function aServedApi(location = ':memory:', limits?: RateLimits): Pr
     access: async () => settings,
     gitHubHook: async () => gitHubHook,
     limits,
+    slack,
     temporalUi: null,
     health: {
       problems: async () => [],

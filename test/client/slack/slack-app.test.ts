@@ -7,6 +7,7 @@ import { startSlackApp } from '../../../client/slack/start-slack-app.ts';
 import type { SlackAppSettings } from '../../../worker/slack-app-settings.ts';
 import { appToken, botToken, type SlackServer, startSlack } from '../../adapters/slack/slack-server.ts';
 import { afterwards, cleanUp, eventually } from '../../adapters/temporary.ts';
+import { aServedApi } from '../access/served-api.ts';
 
 const channel = 'C0123456789';
 const signingSecret = '8f742231b10e8888abcd99yyyzzz85a5';
@@ -244,12 +245,24 @@ describe('people in Slack', () => {
     const pressBody = () =>
       new URLSearchParams({ payload: JSON.stringify(aPress('acknowledge')) }).toString();
 
-    it('press buttons and type commands', async () => {
-      const { app } = anApp();
-      expect(await app.handleHttp(signed(pressBody()))).toEqual({ status: 200, body: '' });
+    it('press buttons and type commands, without a token of the API', async () => {
+      const { url } = await aServedApi(undefined, undefined, anApp().app);
+      const send = async (path: string, body: string, secret?: string) => {
+        const { header } = signed(body, undefined, secret);
+        const headers = {
+          'content-type': 'application/x-www-form-urlencoded',
+          'x-slack-request-timestamp': header('x-slack-request-timestamp') ?? '',
+          'x-slack-signature': header('x-slack-signature') ?? '',
+        };
+        const answer = await fetch(`${url}/hooks/slack/${path}`, { method: 'POST', headers, body });
+        return { status: answer.status, body: await answer.text() };
+      };
+      expect(await send('interactive', pressBody())).toEqual({ status: 200, body: '' });
       const line = new URLSearchParams(aLine('acknowledge shop')).toString();
-      expect(await app.handleHttp(signed(line))).toEqual({ status: 200, body: '' });
+      expect(await send('commands', line)).toEqual({ status: 200, body: '' });
       await eventually(() => given.length === 2);
+      expect((await send('commands', line, 'another')).status).toBe(401);
+      expect(given).toHaveLength(2);
     });
 
     it.each([
