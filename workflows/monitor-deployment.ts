@@ -98,7 +98,7 @@ function createMonitor(input: MonitorInput) {
     if (settings.status === 'ended') {
       const reason = 'this deployment has ended already';
       callBack('superseded', reason);
-      await teller.settled(600_000);
+      if (input.callback !== undefined) await teller.settled(600_000);
       return { outcome: 'superseded', reason };
     }
     if (settings.status === 'waiting' && input.carry === undefined) await waitForRelease();
