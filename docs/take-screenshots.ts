@@ -3,6 +3,7 @@ import type { BrowserContextOptions } from 'playwright-core';
 import { aWatchedDay } from '../bench/page/filled-store.ts';
 import { eventually } from '../test/adapters/temporary.ts';
 import { createPageWorld, type PageWorld } from '../test/browser/page-world.ts';
+import { quickPolicy } from '../test/support/dev-world.ts';
 
 // node docs/take-screenshots.ts: every state of the page, from the running system, into docs/images/page.
 
@@ -21,6 +22,7 @@ try {
   await shot('deployment-watched', '/deployments/catalogue/deploy-v7');
   await shot('deployment-rolled-back', '/deployments/checkout/deploy-v2');
   await shot('deployment-escalated', '/deployments/payments/deploy-v2', { colorScheme: 'dark' });
+  await shot('deployment-veto', '/deployments/prices/deploy-v2');
   await shot('deployment-phone', '/deployments/checkout/deploy-v2', phone);
   await shot('deployments', '/deployments');
   await shot('incidents', '/incidents');
@@ -68,12 +70,18 @@ async function tellStories({ world, client }: PageWorld): Promise<{ incident: st
   const checkout = await begin('checkout');
   const payments = await begin('payments');
   const basket = await begin('basket');
+  const prices = await begin('prices');
+  const rollback = { ...quickPolicy.rollback, vetoMs: { critical: 600_000, high: 600_000 } };
+  Object.assign(await world.catalog.setup({ product: 'prices', environment: 'production' }), {
+    policy: { ...quickPolicy, rollback },
+  });
   await begin('search');
   await client.pause({ product: 'search' }, { by: 'Ada', reason: 'index migration', minutes: 90 });
   payments.service.fail('restore', 'the disk is full', Number.POSITIVE_INFINITY);
   await client.rollback({ product: 'payments' }, { by: 'Ben', reason: 'card payments fail' });
   await new Promise((resolve) => setTimeout(resolve, 12_000));
   checkout.service.script('v2', () => ({ errorsPerMinute: 2_000, p95Ms: 900 }));
+  prices.service.script('v2', () => ({ errorsPerMinute: 700 }));
   basket.service.state.blind = 'connection refused';
   const incident = await eventually(async () => {
     const { incidents } = await client.incidents({ product: 'checkout' });
@@ -83,6 +91,7 @@ async function tellStories({ world, client }: PageWorld): Promise<{ incident: st
   await eventually(async () => (await client.status({ product: 'basket' })).phase === 'blind', 20_000).catch(
     () => undefined,
   );
+  await eventually(async () => (await client.status({ product: 'prices' })).vetoWindow !== null, 60_000);
   await client.makeToken({ name: 'ci', role: 'pipeline', product: 'checkout' });
   await client.review(incident, {
     by: 'Ada',

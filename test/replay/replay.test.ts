@@ -3,7 +3,9 @@ import proto from '@temporalio/proto';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bundleWorkflows } from '../../worker/workers.ts';
+import { installQuietRuntime } from '../support/quiet-runtime.ts';
 
+installQuietRuntime();
 const folder = new URL('./histories/', import.meta.url);
 const recordings = readdirSync(folder).flatMap((version) =>
   readdirSync(new URL(`${version}/`, folder)).map((file) => [version, file] as const),
@@ -27,6 +29,7 @@ describe('recorded histories replay', () => {
       'paused-then-cancelled',
       'escalated-then-retried',
       'systemic-then-resolved',
+      'vetoed-then-resumed',
     ]) {
       expect(names).toContain(`${ending}.monitor.json`);
     }

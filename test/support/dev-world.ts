@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { Catalog, Dependencies, ProductSetup } from '../../activities/dependencies.ts';
 import { createFolderIssues } from '../../adapters/issues/folder-issues.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
@@ -18,14 +18,10 @@ import { createSweep } from '../../worker/sweep.ts';
 import { findServerProgram } from '../../worker/temporal-server.ts';
 import { bundleWorkflows, createWorkers } from '../../worker/workers.ts';
 import { type BrokenStore, breakable } from './breakable-store.ts';
+import { installQuietRuntime } from './quiet-runtime.ts';
 import { createScriptedService, type ScriptedService } from './scripted-service.ts';
 
-const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
-try {
-  Runtime.install({ logger: quiet });
-} catch {
-  // Another test file of this process has installed it.
-}
+installQuietRuntime();
 
 /** The default policy with minutes shortened to seconds: the dev server knows real time only. */
 export const quickPolicy: Policy = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Runtime, type Worker, type WorkflowBundle } from '@temporalio/worker';
+import type { Worker, WorkflowBundle } from '@temporalio/worker';
 import type { Clock, Dependencies, ProductSetup, ServiceSetup } from '../../activities/dependencies.ts';
 import { createFolderIssues } from '../../adapters/issues/folder-issues.ts';
 import type { LogSource } from '../../adapters/logs/log-source.ts';
@@ -18,6 +18,7 @@ import { bundleWorkflows, createWorkers } from '../../worker/workers.ts';
 import type { monitorDeployment } from '../../workflows/monitor-deployment.ts';
 import type { rollback } from '../../workflows/rollback.ts';
 import { type BrokenStore, breakable } from './breakable-store.ts';
+import { installQuietRuntime } from './quiet-runtime.ts';
 import { calm, createScriptedService, histogram, type ScriptedService } from './scripted-service.ts';
 import { startTimeSkipping } from './temporal.ts';
 
@@ -27,11 +28,7 @@ export const hourMs = 60 * minuteMs;
 
 let bundle: Promise<WorkflowBundle> | undefined;
 
-try {
-  Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} } });
-} catch {
-  // Another test file of this process has installed it.
-}
+installQuietRuntime();
 
 export interface World {
   readonly environment: TestWorkflowEnvironment;
