@@ -1,5 +1,4 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import type { Store } from '../adapters/store/store.ts';
 import type { ServiceRelease } from '../domain/deployment.ts';
 import type { DeploymentKey } from '../domain/identity.ts';
 import type { Incident } from '../domain/incident.ts';
@@ -7,6 +6,7 @@ import { beginRollback, isDirect } from '../domain/product-row.ts';
 import { type RollbackPlan, type RollbackRequest, refusedTarget } from '../domain/rollback.ts';
 import type { Dependencies } from './dependencies.ts';
 import { readRollbackPlan } from './rollback-plan.ts';
+import { saveIncident } from './save-incident.ts';
 import { messageOf, within } from './within.ts';
 
 export interface BeginRollbackInput {
@@ -29,18 +29,6 @@ export type Beginning =
       readonly atMs: number;
     }
   | { readonly kind: 'refused'; readonly reason: string };
-
-/** Writes the rollback's part of an incident; what the post-mortem and its review wrote is kept. */
-export async function saveIncident(store: Store, incident: Incident): Promise<void> {
-  const known = await store.incidents.change(incident.id, (found) => ({
-    ...incident,
-    status: found.status === 'reviewed' ? 'reviewed' : incident.status,
-    issue: found.issue ?? incident.issue,
-    rootCause: found.rootCause ?? incident.rootCause,
-    review: found.review ?? incident.review,
-  }));
-  if (known === null) await store.incidents.save(incident);
-}
 
 /** How long the row may take to answer before the workflow's id alone is the lock. */
 const rowPatienceMs = 2_000;

@@ -1,8 +1,8 @@
 import type { Conclusion } from '../adapters/store/deployments.ts';
 import type { Incident } from '../domain/incident.ts';
 import type { ReleaseStanding } from '../domain/last-known-good.ts';
-import { saveIncident } from './begin-rollback.ts';
 import type { Dependencies } from './dependencies.ts';
+import { saveIncident } from './save-incident.ts';
 
 export interface ConcludeInput {
   readonly conclusion: Omit<Conclusion, 'atMs'>;

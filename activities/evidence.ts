@@ -3,8 +3,8 @@ import type { ChangeSet } from '../domain/changes.ts';
 import { releaseOf, type ServiceRelease } from '../domain/deployment.ts';
 import type { Incident } from '../domain/incident.ts';
 import type { Evidence } from '../domain/post-mortem.ts';
-import { saveIncident } from './begin-rollback.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
+import { ensureIncident } from './save-incident.ts';
 import { messageOf } from './within.ts';
 
 const logLines = 100;
@@ -22,8 +22,7 @@ export function createEvidenceActivities({ store, catalog, clock }: Dependencies
         changes: await Promise.all(incident.from.map((release) => changesOf(setup, incident, release))),
         logs: await logsOf(setup, incident, untilMs),
       };
-      // The rollback writes the incident beside its steps: it may not have come to it yet.
-      await saveIncident(store, incident);
+      await ensureIncident(store, incident);
       await store.incidents.saveEvidence(incident.id, evidence);
       const commits = evidence.changes.reduce((sum, { changes }) => sum + changes.length, 0);
       return `${evidence.logs.total} log lines, ${commits} changes`;

@@ -14,8 +14,8 @@ import {
 } from '../domain/post-mortem.ts';
 import { type Hypothesis, hypothesize } from '../domain/root-cause.ts';
 import type { TimelineEntry } from '../domain/timeline.ts';
-import { saveIncident } from './begin-rollback.ts';
 import type { Dependencies, ProductSetup } from './dependencies.ts';
+import { ensureIncident } from './save-incident.ts';
 import { messageOf } from './within.ts';
 
 const snapshots = 30;
@@ -44,7 +44,7 @@ export function createPostMortemActivities({ store, catalog, clock }: Dependenci
      */
     async writeReport(incident: Incident): Promise<WrittenReport> {
       const setup = await catalog.setup(incident);
-      await saveIncident(store, incident);
+      await ensureIncident(store, incident);
       const timeline = await timelineOf(incident);
       const report = await compile(incident, timeline);
       const { cause, summary: hypothesis } = report.root_cause_hypothesis;
