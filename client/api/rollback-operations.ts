@@ -68,10 +68,7 @@ export function createRollbackOperations(
       key: ProductKey,
       wanted: { by: string; reason: string; to: string | null; requestId?: string },
     ): Promise<CommandAnswer> {
-      const current = await within(storePatienceMs, 'the store', () => findCurrent(key)).catch((error) => {
-        if (error instanceof ApiError) throw error;
-        return 'store down' as const;
-      });
+      const current = await currentOrDown(key);
       if (current === 'store down') return throughMonitor(key, wanted);
       if (current === null) return { accepted: false, queued: false, reason: nothingToRollBack(key) };
       const requestId = wanted.requestId ?? randomUUID();
@@ -200,12 +197,16 @@ export function createRollbackOperations(
     );
   }
 
-  /** The monitor of what is live; where the store is down, Temporal is asked for it. */
-  async function currentMonitor(key: ProductKey): Promise<WorkflowHandle<typeof monitorDeployment> | null> {
-    const current = await within(storePatienceMs, 'the store', () => findCurrent(key)).catch((error) => {
+  async function currentOrDown(key: ProductKey): Promise<Deployment | null | 'store down'> {
+    return within(storePatienceMs, 'the store', () => findCurrent(key)).catch((error) => {
       if (error instanceof ApiError) throw error;
       return 'store down' as const;
     });
+  }
+
+  /** The monitor of what is live; where the store is down, Temporal is asked for it. */
+  async function currentMonitor(key: ProductKey): Promise<WorkflowHandle<typeof monitorDeployment> | null> {
+    const current = await currentOrDown(key);
     if (current === 'store down') return watchingMonitor(key);
     return current === null
       ? null
