@@ -5,6 +5,8 @@ export interface ButtonValue {
   readonly product: string;
   readonly environment: string;
   readonly title: string;
+  /** What the message is about: a button must not act on what was deployed since. */
+  readonly deployment?: string;
 }
 
 export const actionPrefix = 'orchestrator:';
@@ -33,11 +35,16 @@ const wordings: Readonly<Record<MessageAction, Wording>> = {
 
 /** The buttons of a message, none where there is nothing to do; each asks before it acts. */
 export function buttonBlocks(
-  { product, environment, title }: Message,
+  { product, environment, title, about }: Message,
   actions: readonly MessageAction[] = [],
 ): unknown[] {
   if (actions.length === 0) return [];
-  const value: ButtonValue = { product, environment, title: title.slice(0, 300) };
+  const value: ButtonValue = {
+    product,
+    environment,
+    title: title.slice(0, 300),
+    ...(about === undefined ? {} : { deployment: about.deployment }),
+  };
   return [
     {
       type: 'actions',

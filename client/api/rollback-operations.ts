@@ -8,7 +8,7 @@ import {
 import { readRollbackPlan } from '../../activities/rollback-plan.ts';
 import { recordedRecipes } from '../../activities/way-back.ts';
 import { within } from '../../activities/within.ts';
-import type { Deployment } from '../../domain/deployment.ts';
+import { type Deployment, releaseNames } from '../../domain/deployment.ts';
 import { monitorWorkflowId, type ProductKey, rollbackWorkflowId } from '../../domain/identity.ts';
 import type { Candidate } from '../../domain/last-known-good.ts';
 import { isDirect } from '../../domain/product-row.ts';
@@ -51,6 +51,14 @@ export interface CommandAnswer extends Answer {
   readonly queued: boolean;
 }
 
+/** A person's word; `deployment`: what it is about, where they said it of one. */
+export interface Wanted {
+  readonly by: string;
+  readonly reason: string;
+  readonly requestId?: string | undefined;
+  readonly deployment?: string | undefined;
+}
+
 /** How long the store may take before the monitor is asked instead. */
 const storePatienceMs = 4_000;
 
@@ -64,13 +72,12 @@ export function createRollbackOperations(
 
   return {
     /** One door to a rollback: starts it, joins the running one, or retries the one that waits for people. */
-    async rollBack(
-      key: ProductKey,
-      wanted: { by: string; reason: string; to: string | null; requestId?: string },
-    ): Promise<CommandAnswer> {
+    async rollBack(key: ProductKey, wanted: Wanted & { to: string | null }): Promise<CommandAnswer> {
       const current = await currentOrDown(key);
       if (current === 'store down') return throughMonitor(key, wanted);
-      if (current === null) return { accepted: false, queued: false, reason: nothingToRollBack(key) };
+      if (current === null) return refused(nothingToRollBack(key));
+      const changed = otherThan(wanted.deployment, current);
+      if (changed !== null) return refused(changed);
       const requestId = wanted.requestId ?? randomUUID();
       const request = manualRequest(wanted, requestId);
       const input: RollbackInput = {
@@ -133,20 +140,18 @@ export function createRollbackOperations(
     },
 
     /** Says no to a rollback that waits for that. Refused where none waits. */
-    async veto(
-      key: ProductKey,
-      wanted: { by: string; reason: string; requestId?: string },
-    ): Promise<CommandAnswer> {
+    async veto(key: ProductKey, wanted: Wanted): Promise<CommandAnswer> {
       await setupOf(key);
       const handle = await currentMonitor(key);
-      const given = { ...wanted, requestId: wanted.requestId ?? randomUUID() };
-      if (handle === null) return { accepted: false, queued: false, reason: nothingWaits(key) };
+      const { deployment, ...words } = wanted;
+      const given = { ...words, requestId: wanted.requestId ?? randomUUID() };
+      if (handle === null || isOther(deployment, handle.workflowId, key)) return refused(nothingWaits(key));
       return answerOrQueue(
         () => handle.executeUpdate(vetoUpdate, { args: [given], updateId: given.requestId }),
         () => handle.signal(vetoSignal, given),
       ).catch((error: unknown) => {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
-        return { accepted: false, queued: false, reason: nothingWaits(key) };
+        return refused(nothingWaits(key));
       });
     },
 
@@ -154,9 +159,11 @@ export function createRollbackOperations(
     async command(
       key: ProductKey,
       name: RollbackCommandName,
-      command: AnyRollbackCommand,
+      { deployment, ...command }: AnyRollbackCommand & { readonly deployment?: string | undefined },
     ): Promise<CommandAnswer> {
       await setupOf(key);
+      const another = deployment === undefined ? null : await rollbackOfAnother(key, deployment);
+      if (another !== null) return refused(another);
       const handle = client.workflow.getHandle<typeof rollback>(rollbackWorkflowId(key));
       const given = { ...command, requestId: command.requestId ?? randomUUID() };
       return answerOrQueue(
@@ -181,7 +188,7 @@ export function createRollbackOperations(
   /** The store is down: the monitor that watches knows the way back, and Temporal knows the monitor. */
   async function throughMonitor(
     key: ProductKey,
-    wanted: { by: string; reason: string; to: string | null; requestId?: string },
+    { deployment, ...wanted }: Wanted & { to: string | null },
   ): Promise<CommandAnswer> {
     const handle = await watchingMonitor(key);
     if (handle === null)
@@ -189,12 +196,22 @@ export function createRollbackOperations(
         503,
         `unavailable, try again: the store does not answer, and no monitor of ${key.product} runs`,
       );
+    if (isOther(deployment, handle.workflowId, key))
+      return refused(`${deployment} is not what is watched now: look again`);
     const requestId = wanted.requestId ?? randomUUID();
     const command = { ...wanted, requestId };
     return answerOrQueue(
       () => handle.executeUpdate(manualRollbackUpdate, { args: [command], updateId: requestId }),
       () => handle.signal(manualRollbackSignal, command),
     );
+  }
+
+  /** The sentence that says so; a store that is down keeps nobody from answering. */
+  async function rollbackOfAnother(key: ProductKey, deployment: string): Promise<string | null> {
+    const row = await within(storePatienceMs, 'the store', () => store.products.read(key)).catch(() => null);
+    const held = row?.rollback ?? null;
+    if (held === null || held.deployment === deployment) return null;
+    return `the rollback of ${deployment} is over; ${held.id}, of ${held.deployment}, runs now: look again`;
   }
 
   async function currentOrDown(key: ProductKey): Promise<Deployment | null | 'store down'> {
@@ -273,6 +290,19 @@ export function createRollbackOperations(
     const when = seen === 0 ? 'never' : new Date(seen * 1000).toISOString().slice(11, 16);
     return `queued: no worker is polling control, last seen ${when}`;
   }
+}
+
+function refused(reason: string): CommandAnswer {
+  return { accepted: false, queued: false, reason };
+}
+
+function otherThan(meant: string | undefined, current: Deployment): string | null {
+  if (meant === undefined || meant === current.deployment) return null;
+  return `${meant} is not live any more: ${current.deployment} is (${releaseNames(current.services)}): look again`;
+}
+
+function isOther(meant: string | undefined, monitor: string, key: ProductKey): boolean {
+  return meant !== undefined && monitor !== monitorWorkflowId({ ...key, deployment: meant });
 }
 
 function noneRuns({ product }: ProductKey): never {

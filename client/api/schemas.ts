@@ -60,11 +60,19 @@ export const scope = z.object({ environment: identifier('environment').default(d
 
 export const productPath = z.object({ product: identifier('product') });
 
+/** Old messages and pages that stood open keep their buttons: they must not act on what came since. */
+const about = {
+  deployment: identifier('deployment')
+    .optional()
+    .describe('refused where it is about another deployment by now; default: whichever it is about'),
+};
+
 export const rollbackRequest = z
   .strictObject({
     reason: words.default('no reason given'),
     to: identifier('release').nullable().default(null),
     by: person.optional(),
+    ...about,
     requestId: z.string().min(1).max(100).optional(),
   })
   .openapi('RollbackRequest');
@@ -89,6 +97,7 @@ export const vetoRequest = z
   .strictObject({
     by: person.optional(),
     reason: words.default('no reason given'),
+    ...about,
     requestId: z.string().min(1).max(100).optional(),
   })
   .openapi('VetoRequest');
@@ -101,6 +110,7 @@ export const commandRequest = z
     note: words.optional(),
     to: identifier('release').nullable().default(null),
     state: z.enum(['resume', 'stop']).optional(),
+    ...about,
     requestId: z.string().min(1).max(100).optional(),
   })
   .openapi('CommandRequest');

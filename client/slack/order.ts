@@ -10,6 +10,8 @@ export interface Order {
   readonly reason: string;
   /** `null`: last known good. */
   readonly to: string | null;
+  /** What the pressed message is about; absent: whatever is live. */
+  readonly deployment?: string | undefined;
   /** The same press or line, delivered twice, counts once. */
   readonly requestId: string;
 }
@@ -80,13 +82,13 @@ interface Answered {
 }
 
 async function run(
-  { action, key, reason, to, requestId }: Order,
+  { action, key, reason, to, requestId, deployment }: Order,
   by: string,
   commands: Commands,
 ): Promise<Answered> {
   switch (action) {
     case 'rollback':
-      return commands.rollBack(key, { by, reason, to, requestId });
+      return commands.rollBack(key, { by, reason, to, requestId, deployment });
     case 'pause': {
       const untilMs = Date.now() + pauseMs;
       await commands.pause(key, { by, reason, untilMs });
@@ -97,14 +99,14 @@ async function run(
       await commands.resume(key, by);
       return { accepted: true, reason: `automatic rollback of ${key.product} is resumed` };
     case 'acknowledge':
-      return commands.command(key, 'acknowledge', { by, requestId });
+      return commands.command(key, 'acknowledge', { by, requestId, deployment });
     case 'retry':
-      return commands.command(key, 'retry', { by, to, requestId });
+      return commands.command(key, 'retry', { by, to, requestId, deployment });
     case 'resume_traffic':
-      return commands.command(key, 'traffic', { by, state: 'resume', requestId });
+      return commands.command(key, 'traffic', { by, state: 'resume', requestId, deployment });
     case 'resolve':
-      return commands.command(key, 'resolve', { by, note: reason, requestId });
+      return commands.command(key, 'resolve', { by, note: reason, requestId, deployment });
     case 'veto':
-      return commands.veto(key, { by, reason, requestId });
+      return commands.veto(key, { by, reason, requestId, deployment });
   }
 }

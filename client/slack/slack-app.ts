@@ -81,12 +81,13 @@ export function createSlackApp(options: SlackAppOptions): SlackApp {
       const about = buttonSchema.safeParse(parsedJson(value));
       const requestId = `slack/${channel.id}/${message.ts}/${id}/${at}`;
       if (action === undefined || !about.success || isKnown(requestId)) continue;
-      const { product, environment, title } = about.data;
+      const { product, environment, title, deployment } = about.data;
       const order = {
         action,
         key: { product, environment },
         reason: action === 'veto' ? 'pressed in Slack' : title,
         to: null,
+        deployment,
         requestId,
       };
       const { kind, text } = await obey(order, slackPrincipal(user.id, settings), options);
@@ -146,7 +147,12 @@ const lineSchema = z.object({
 
 type Line = z.infer<typeof lineSchema>;
 
-const buttonSchema = z.object({ product: z.string(), environment: z.string(), title: z.string() });
+const buttonSchema = z.object({
+  product: z.string(),
+  environment: z.string(),
+  title: z.string(),
+  deployment: z.string().optional(),
+});
 
 function parsedJson(text: string): unknown {
   try {

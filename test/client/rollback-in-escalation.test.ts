@@ -64,6 +64,32 @@ describe('a pause', () => {
   });
 });
 
+describe('a word from an old message', () => {
+  it('does nothing to what was deployed since', async () => {
+    const { product, service } = await aBadDeployment('stale');
+    const about = { by: 'Ben', reason: 'last week’s warning', deployment: 'deploy-v1' };
+    expect(await client.rollback({ product }, about)).toMatchObject({
+      accepted: false,
+      reason: 'deploy-v1 is not live any more: deploy-v2 is (v2): look again',
+    });
+    expect(await client.veto({ product }, about)).toMatchObject({ accepted: false });
+    service.fail('restore', 'the disk is full', Number.POSITIVE_INFINITY);
+    await client.rollback({ product }, { ...about, deployment: 'deploy-v2' });
+    await eventually(async () => (await client.status({ product })).rollback?.phase === 'escalated', 20_000);
+    expect(
+      await client.command({ product }, 'resolve', { by: 'Ben', deployment: 'deploy-v1' }),
+    ).toMatchObject({
+      accepted: false,
+      reason: expect.stringMatching(/^the rollback of deploy-v1 is over; inc-.*, of deploy-v2, runs now/),
+    });
+    expect(
+      await client.command({ product }, 'resolve', { by: 'Ben', deployment: 'deploy-v2' }),
+    ).toMatchObject({
+      accepted: true,
+    });
+  });
+});
+
 describe('a person’s rollback acts although automatic ones are held back', () => {
   it('while the product is paused', async () => {
     const { product, service } = await aBadDeployment('paused');

@@ -23,6 +23,8 @@ interface Action {
   readonly danger?: boolean;
   /** Sent along as it is. */
   readonly fixed?: Readonly<Record<string, string>>;
+  /** Whether it is about the product whatever is deployed; else about what the page shows, and refused for anything else. */
+  readonly ofProduct?: true;
   when(now: ProductNow): boolean;
 }
 
@@ -111,6 +113,7 @@ export const actions: readonly Action[] = [
     confirm: 'Pause',
     permission: 'act',
     fields: [reason, { name: 'minutes', label: 'Minutes (left empty: until resumed)', type: 'number' }],
+    ofProduct: true,
     when: ({ pause }) => pause === null,
   },
   {
@@ -120,6 +123,7 @@ export const actions: readonly Action[] = [
     confirm: 'Resume',
     permission: 'act',
     fields: [],
+    ofProduct: true,
     when: ({ pause, veto }) => pause !== null || veto !== null,
   },
 ];
@@ -130,18 +134,20 @@ export function actionList(now: ProductNow, viewer: Principal, csrf: string): Ma
   const allowed = open.filter(({ permission }) => may(viewer, permission, now.product));
   if (allowed.length === 0)
     return html`<p class="quiet">You may look, and not act: that needs the role operator or owner of ${now.product}.</p>`;
-  return html`${allowed.map((action) => actionForm(action, `/products/${now.product}/${action.name}?environment=${now.environment}`, csrf))}`;
+  return html`${allowed.map((action) => actionForm(action, `/products/${now.product}/${action.name}?environment=${now.environment}`, csrf, action.ofProduct === true ? undefined : now.current?.deployment))}`;
 }
 
 export function actionForm(
-  action: Omit<Action, 'when' | 'permission'>,
+  action: Omit<Action, 'when' | 'permission' | 'ofProduct'>,
   target: string,
   csrf: string,
+  deployment?: string,
 ): Markup {
   return html`<details class="action${action.danger === true ? ' danger' : ''}" name="action"><summary>${action.label}</summary>
 <form method="post" action="${target}" data-command>
 <p>${action.explains}</p>
 <input type="hidden" name="csrf" value="${csrf}">
+${deployment === undefined ? '' : html`<input type="hidden" name="deployment" value="${deployment}">`}
 ${Object.entries(action.fixed ?? {}).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 ${action.fields.map(fieldOf)}
 <button>${action.confirm}</button>
