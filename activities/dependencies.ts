@@ -50,6 +50,8 @@ export interface ProductSetup extends ProductKey {
   readonly services: readonly ServiceSetup[];
   /** Untouched products on the same infrastructure. */
   readonly neighbours?: readonly ProductKey[];
+  /** Under which people reach the page; `null`, or absent: not said. */
+  readonly pageUrl?: string | null;
   /** Channels by who is meant: `owner`, `everyone`, or a channel's name. */
   notifiers(whom: string): readonly Notifier[];
   /** GitHub where a token is configured, else `null`. */

@@ -1,6 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { type BreachSeries, beforeBreachMs, breachSeries } from '../domain/breach-series.ts';
-import { atServer, calledBack, type Message, timelineLinks } from '../domain/message.ts';
+import { atServer, calledBack, type Message, pageLinks, timelineLinks } from '../domain/message.ts';
 import type { Dependencies } from './dependencies.ts';
 import { messageOf, within } from './within.ts';
 
@@ -22,16 +22,16 @@ export function createTellActivities({ store, catalog, clock, temporalUi, tempor
      * @param of the workflow whose message it is, where another one sends it
      */
     async tell(written: Message, whom: string, of?: StoryOf): Promise<Told> {
+      const setup = await catalog.setup(written);
       const message = {
         ...written,
         series: await seriesOf(written),
-        links: [...written.links, ...story(of)],
+        links: [...pageLinks(setup.pageUrl ?? null, written), ...written.links, ...story(of)],
         commands: written.commands.map((entry) => ({
           ...entry,
           command: atServer(entry.command, temporalServer),
         })),
       };
-      const setup = await catalog.setup(message);
       const channels = setup.notifiers(whom);
       if (calledBack(whom) !== null && channels.length === 0)
         throw ApplicationFailure.nonRetryable(`no webhook ${calledBack(whom)} is configured any more`);

@@ -103,6 +103,20 @@ export interface Message {
   readonly atMs: number;
 }
 
+/** Where the page tells of the same: of its incident, else of its deployment. */
+export function pageLinks(
+  pageUrl: string | null,
+  { product, environment, about }: Pick<Message, 'product' | 'environment' | 'about'>,
+): Message['links'] {
+  if (pageUrl === null || about === undefined) return [];
+  if (about.incident != null)
+    return [{ label: 'Page', url: `${pageUrl}/incidents/${encodeURIComponent(about.incident)}` }];
+  const path = [product, about.deployment].map(encodeURIComponent).join('/');
+  return [
+    { label: 'Page', url: `${pageUrl}/deployments/${path}?environment=${encodeURIComponent(environment)}` },
+  ];
+}
+
 /** Where the Temporal Web UI tells a workflow's story; nothing where its address is not known. */
 export function timelineLinks(
   temporalUi: string | null,

@@ -167,12 +167,18 @@ function setupsOf(config: Config, version: number, options: CatalogOptions): Pro
     owner: known(config, settings.owner?.name, options.env) ?? 'the owner',
     services: servicesOf(config, settings, options),
     neighbours: neighboursOf(config, settings),
+    pageUrl: pageUrlOf(config, options.env),
     notifiers: createChannels(config, settings, options),
     ...shared,
     assigneesFor: (cause) => assigneesFor(config, settings, cause, options.env),
     targetQueue: queueOf(options.queues.control, settings),
     watchQueue: queueOf(options.queues.watch, settings),
   }));
+}
+
+/** A variable that is not set is told elsewhere; it costs a link, not a message. */
+function pageUrlOf(config: Config, env: Env): string | null {
+  return known(config, config.data.access?.public_url, env)?.replace(/\/+$/, '') ?? null;
 }
 
 function servicesOf(config: Config, settings: ProductSettings, { env, pushed }: CatalogOptions) {

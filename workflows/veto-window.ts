@@ -14,6 +14,8 @@ import type { Teller } from './teller.ts';
 
 export type Edges = Extract<WatchResult, { kind: 'edges' }>;
 
+const lookAgainMs = 15_000;
+
 /** What a wait for a veto came to. */
 export type WaitEnd =
   /** The time is over, or it got worse: for these triggers. */
@@ -114,7 +116,9 @@ export function createVetoWindow(input: MonitorInput, { journal, teller, presenc
         const result = await waiting.watch(untilMs, evidence, stop);
         if (result === null) break;
         if (result instanceof Error || result.kind === 'segment_end') {
-          await condition(stop, Math.max(0, untilMs - Date.now()));
+          // No check fits before the end, or the check itself failed: that is tried again.
+          const leftMs = Math.max(0, untilMs - Date.now());
+          await condition(stop, result instanceof Error ? Math.min(leftMs, lookAgainMs) : leftMs);
           continue;
         }
         if (waiting.takeIn(result)) return ended({ kind: 'interrupted' });

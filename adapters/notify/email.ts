@@ -57,6 +57,7 @@ interface SmtpServer {
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
+  readonly requireTLS?: boolean;
   readonly auth?: { readonly user: string; readonly pass: string };
 }
 
@@ -75,8 +76,14 @@ function smtpServer(smtpUrl: string): SmtpServer {
   if (url.username === '') return server;
   return {
     ...server,
+    // A password goes over an encrypted line only, whatever somebody on the way says of STARTTLS.
+    requireTLS: !secure && !isLoopback(server.host),
     auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) },
   };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 
 /** What a mail program shows in the place of `cid:breach`. */

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
-import { mayRead } from './access/caller.ts';
+import { isStillKnown, mayRead } from './access/caller.ts';
 import { guarded } from './access/guarded.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
@@ -85,10 +85,11 @@ export function addReadingRoutes(app: App, options: AppOptions & { readonly feed
             .catch(() => undefined);
       });
       sse.onAbort(stop);
-      while (!sse.aborted) {
+      while (!sse.aborted && (await isStillKnown(context))) {
         await sse.writeSSE({ event: 'beat', data: String(Date.now()) });
         await sse.sleep(beatMs);
       }
+      stop();
     });
     return stream as never;
   });

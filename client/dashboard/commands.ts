@@ -3,6 +3,7 @@ import type { ApiEnv } from '../api/access/caller.ts';
 import { isOurOwnPage, sessionSecret } from '../api/access/session-cookie.ts';
 import { ApiError } from '../api/api-error.ts';
 import type { App } from '../api/app-types.ts';
+import { leaveSaid } from './said.ts';
 
 /**
  * The forms of the page, for browsers without scripts: each is the same call of the API that the script makes, with the same checks, and its
@@ -31,9 +32,10 @@ export function addFormCommands(app: App): void {
       },
       context.env,
     );
-    const answer = (await response.json()) as { reason?: string; error?: string };
+    const answer = (await response.json()) as { accepted?: boolean; reason?: string; error?: string };
+    const { accepted: ok = response.ok, reason = answer.error ?? String(response.status) } = answer;
+    leaveSaid(context, { ok, words: `${ok ? 'Accepted' : 'Refused'}: ${reason}` });
     const back = new URL(context.req.header('referer') ?? '/', context.req.url);
-    back.searchParams.set('said', answer.reason ?? answer.error ?? 'done');
     return context.redirect(back.pathname + back.search, 303);
   }
 }

@@ -3,7 +3,6 @@ import { html } from 'hono/html';
 import { may, type Principal } from '../../domain/access.ts';
 import { defaultEnvironment, type ProductKey, productName } from '../../domain/identity.ts';
 import type { IncidentReport } from '../../domain/post-mortem.ts';
-import { reportMarkdown } from '../../domain/post-mortem.ts';
 import { type ApiEnv, mayRead, readable } from '../api/access/caller.ts';
 import { csrfToken, sessionSecret } from '../api/access/session-cookie.ts';
 import { ApiError } from '../api/api-error.ts';
@@ -13,6 +12,7 @@ import { inOrderOfWorry, type ProductNow, readNow } from '../api/reading/now.ts'
 import { periodOf, readStatistics } from '../api/reading/statistics.ts';
 import { readStory } from '../api/reading/story.ts';
 import { statisticsQuery } from '../api/schemas.ts';
+import { incidentMarkdown } from '../incident-markdown.ts';
 import type { Assets } from './assets.ts';
 import { type Markup, type PageFrame, page } from './layout.ts';
 import { live } from './live.ts';
@@ -23,6 +23,7 @@ import { deploymentsBody, incidentsBody } from './pages/list-pages.ts';
 import { card, nowBody, regionOf, summary } from './pages/now-page.ts';
 import { statisticsBody } from './pages/statistics-page.ts';
 import { deploymentPath, productTitle } from './parts/words.ts';
+import { takeSaid } from './said.ts';
 
 export interface DashboardOptions extends AppOptions {
   readonly feed: Feed;
@@ -37,26 +38,25 @@ export function addDashboard(app: App, options: DashboardOptions): void {
   const { store, catalog, feed, temporalUi } = options;
 
   app.get('/', async (context) => {
-    const products = await nowOf(context, await visible(context));
+    const products = await nowOf(await visible(context));
     return show(context, { title: 'Now', section: '/', live: '/live/now' }, nowBody(products, Date.now()));
   });
 
-  app.get('/live/now', async (context) => {
-    const known = await visible(context);
-    return live(
-      context,
-      feed,
-      (product) => known.some((key) => productName(key) === productName(product)),
-      async (changed) => {
-        const products = await nowOf(context, known);
+  app.get('/live/now', async (context) =>
+    live(context, feed, {
+      products: () => visible(context),
+      concerns: ({ product }) => mayRead(context, product),
+      async draw(changed) {
+        const products = await nowOf(await visible(context));
         const drawn = products.filter((product) =>
           changed.some((key) => productName(key) === productName(product)),
         );
         const cards = drawn.map((product) => [regionOf(product), card(product, Date.now())] as const);
-        return { summary: summary(products), ...Object.fromEntries(cards) };
+        const regions = { summary: summary(products), ...Object.fromEntries(cards) };
+        return { regions, order: products.map(regionOf) };
       },
-    );
-  });
+    }),
+  );
 
   app.get('/deployments', async (context) => {
     const { product, before, products } = listQuery(context);
@@ -83,12 +83,11 @@ export function addDashboard(app: App, options: DashboardOptions): void {
 
   app.get('/live/deployments/:product/:deployment', async (context) => {
     const { story } = await deploymentView(context);
-    return live(
-      context,
-      feed,
-      (product) => productName(product) === productName(story.deployment),
-      async () => deploymentRegions(await deploymentView(context)),
-    );
+    return live(context, feed, {
+      products: async () => [story.deployment],
+      concerns: (product) => productName(product) === productName(story.deployment),
+      draw: async () => ({ regions: deploymentRegions(await deploymentView(context)) }),
+    });
   });
 
   app.get('/incidents', async (context) => {
@@ -111,8 +110,7 @@ export function addDashboard(app: App, options: DashboardOptions): void {
     const report = (await store.incidents.readReport(id)) as IncidentReport | null;
     const timeline = await store.timeline.list({ ...incident, limit: 1_000 });
     if (wanted.endsWith('.md')) {
-      if (report === null) throw new ApiError(404, `the post-mortem of ${id} is not written yet`);
-      return context.text(`# Incident ${id}\n\n${reportMarkdown(report, timeline)}`, 200, {
+      return context.text(incidentMarkdown({ incident, report, timeline }), 200, {
         'content-type': 'text/markdown; charset=utf-8',
         'content-disposition': `attachment; filename="${id}.md"`,
       });
@@ -155,7 +153,7 @@ export function addDashboard(app: App, options: DashboardOptions): void {
     return (await catalog.products()).filter(({ product }) => mayRead(context, product));
   }
 
-  async function nowOf(_context: Context<ApiEnv>, keys: readonly ProductKey[]): Promise<ProductNow[]> {
+  async function nowOf(keys: readonly ProductKey[]): Promise<ProductNow[]> {
     return inOrderOfWorry(await Promise.all(keys.map((key) => readNow(options, key))));
   }
 
@@ -183,7 +181,7 @@ export function addDashboard(app: App, options: DashboardOptions): void {
     body: Markup,
   ): Promise<Response> {
     const { principal } = context.get('caller');
-    const said = context.req.query('said');
+    const said = takeSaid(context);
     const whole = { ...frame, viewer: principal, assets: options.assets, csrf: csrfOf(context), said };
     return context.html(await page(whole, body), 200, { 'cache-control': 'no-store' });
   }

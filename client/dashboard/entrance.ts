@@ -165,7 +165,11 @@ export function signedIn({
     try {
       if (secret === null) throw new Unproven('nobody is signed in');
       const principal = await authenticator.bySession(secret);
-      context.set('caller', { principal, from: addressOf(context) });
+      context.set('caller', {
+        principal,
+        from: addressOf(context),
+        again: () => authenticator.bySession(secret),
+      });
       await count('read', principal.name);
     } catch (error) {
       if (!(error instanceof Unproven)) throw error;
@@ -176,10 +180,13 @@ export function signedIn({
   };
 }
 
-/** A path of ours: nobody is sent to a foreign page after signing in. */
+/** A path of ours: nobody is sent to a foreign page after signing in. Read as browsers read it, who drop tabs and turn `\` round. */
 function pathOnly(given: unknown): string {
-  return typeof given === 'string' && /^\/(?![/\\])/.test(given) && !given.startsWith('/sign-in')
-    ? given
+  const ours = 'http://ours.invalid';
+  if (typeof given !== 'string' || !URL.canParse(given, ours)) return '/';
+  const { origin, pathname, search } = new URL(given, ours);
+  return origin === ours && !pathname.startsWith('/sign-in') && !pathname.startsWith('//')
+    ? pathname + search
     : '/';
 }
 

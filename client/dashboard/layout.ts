@@ -1,6 +1,7 @@
 import { html, raw } from 'hono/html';
 import { grantText, may, type Principal } from '../../domain/access.ts';
 import type { Assets } from './assets.ts';
+import type { Said } from './said.ts';
 
 export type Markup = ReturnType<typeof html>;
 
@@ -17,7 +18,7 @@ export interface PageFrame {
   /** Whether it draws charts. */
   readonly charts?: boolean;
   /** What a command just answered. */
-  readonly said?: string | undefined;
+  readonly said?: Said | undefined;
 }
 
 const sections = [
@@ -52,7 +53,7 @@ ${viewer === null ? '' : navigation(frame, viewer)}
 </header>
 <main id="main" tabindex="-1">
 <h1>${title}</h1>
-<div id="said" role="status" aria-live="polite">${frame.said === undefined ? '' : html`<p class="notice">${frame.said}</p>`}</div>
+<div id="said" role="status" aria-live="polite">${frame.said === undefined ? '' : html`<p class="notice${frame.said.ok ? '' : ' bad'}">${frame.said.words}</p>`}</div>
 ${body}
 </main>
 <footer><p>Times are UTC.${live === undefined ? '' : html` <span id="liveness" role="status">Live view connecting …</span>`}</p></footer>

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { releaseNames } from '../../domain/deployment.ts';
 import { triggerTypes } from '../../domain/detection/verdict.ts';
 import type { Incident, Lesson } from '../answers.ts';
+import { incidentMarkdown } from '../incident-markdown.ts';
 import type { RollbackClient } from '../rollback-client.ts';
-import { incidentMarkdown } from './incident-markdown.ts';
 import { scopeShape } from './inputs.ts';
 import { answered } from './tool-answer.ts';
 

@@ -1,6 +1,6 @@
 import { type McpServer, ResourceNotFoundError, ResourceTemplate } from '@modelcontextprotocol/server';
+import { incidentMarkdown } from '../incident-markdown.ts';
 import { RollbackApiError, type RollbackClient } from '../rollback-client.ts';
-import { incidentMarkdown } from './incident-markdown.ts';
 import { incidentLine, lessonsText } from './incident-tools.ts';
 
 const markdown = 'text/markdown';

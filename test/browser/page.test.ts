@@ -76,8 +76,14 @@ describe('the page Now', () => {
     await expect
       .poll(() => open.page.locator('#liveness').textContent(), { timeout: 10_000 })
       .toMatch(/^Not live: this is how it was at .*\. Trying again …$/);
+    // What happens meanwhile is there afterwards, in its place, without a new page.
+    await aWatchedDeployment('aaa-meanwhile');
+    await stage.client.pause({ product: 'live' }, { by: 'Ben', reason: 'said while nobody heard' });
     await open.page.unroute('**/live/**');
     await expect.poll(() => open.page.locator('#liveness').textContent(), { timeout: 20_000 }).toBe('Live.');
+    const card = (name: string) => open.page.locator('article.card', { hasText: name });
+    await expect.poll(() => card('live').textContent()).toContain('said while nobody heard');
+    await expect.poll(() => card('aaa-meanwhile').count()).toBe(1);
   });
 });
 
@@ -160,6 +166,37 @@ describe('the page of a deployment', () => {
     expect(await rolledBack('escalated')).toMatchObject({ outcome: 'needs_attention' });
   });
 
+  it('tries again, resumes traffic and aborts', async () => {
+    const { service } = await anEscalation('retried');
+    const open = await stage.open('/deployments/retried/deploy-v2');
+    await pressing(open, 'Resume traffic');
+    await expect.poll(() => open.page.locator('#said').textContent()).toMatch(/^Accepted: /);
+    await expect.poll(() => service.state.maintenance).toBe(false);
+    service.fail('restore', 'fine again', 0);
+    service.hang('restart');
+    await pressing(open, 'Retry');
+    await expect
+      .poll(() => open.page.locator('.lead .badge').textContent(), { timeout: 15_000 })
+      .toContain('rolling back');
+    await pressing(open, 'Abort');
+    await expect.poll(() => open.page.locator('#said').textContent()).toMatch(/^Accepted: .*abort/);
+    service.answer();
+  });
+
+  it('ends with the right to see it', async () => {
+    await aWatchedDeployment('secret');
+    const open = await stage.open('/deployments/secret/deploy-v2');
+    await expect.poll(() => open.page.locator('#liveness').textContent()).toBe('Live.');
+    await open.page.context().request.post(`${stage.world.api.url}/sign-out`, {
+      form: { csrf: (await open.page.locator('meta[name=csrf-token]').getAttribute('content')) ?? '' },
+      headers: { 'sec-fetch-site': 'same-origin' },
+      maxRedirects: 0,
+    });
+    await expect
+      .poll(() => open.page.locator('#liveness').textContent(), { timeout: 40_000 })
+      .toMatch(/^Not live/);
+  });
+
   it('tells the reason of a refusal, and takes nothing out of the hands of whoever types', async () => {
     const { service } = await aWatchedDeployment('refusing');
     const [one, other] = [
@@ -193,7 +230,7 @@ describe('the page of a deployment', () => {
     expect(await open.page.locator('#said').textContent()).toContain(
       'automatic rollback of plain is paused until resumed',
     );
-    expect(open.page.url()).toContain('/deployments/plain/deploy-v2?said=');
+    expect(open.page.url()).toMatch(/\/deployments\/plain\/deploy-v2$/);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { atServer, timelineLinks } from '../../domain/message.ts';
+import { atServer, pageLinks, timelineLinks } from '../../domain/message.ts';
 
 describe('the link to the timeline', () => {
   it.each([
@@ -30,5 +30,21 @@ describe('a command of Temporal', () => {
     );
     expect(atServer('temporal workflow show', null)).toBe('temporal workflow show');
     expect(atServer('orchestrator retry shop', server)).toBe('orchestrator retry shop');
+  });
+});
+
+describe('the link to the page', () => {
+  const about = { deployment: 'build-1', services: [] };
+  const shop = { product: 'shop', environment: 'staging' };
+
+  it('leads to the incident, else to the deployment, and is left out where nobody knows the address', () => {
+    const ui = 'https://rollback.example.com';
+    expect(pageLinks(ui, { ...shop, about: { ...about, incident: 'inc-1' } })).toEqual([
+      { label: 'Page', url: 'https://rollback.example.com/incidents/inc-1' },
+    ]);
+    expect(pageLinks(ui, { ...shop, about })).toEqual([
+      { label: 'Page', url: 'https://rollback.example.com/deployments/shop/build-1?environment=staging' },
+    ]);
+    expect(pageLinks(null, { ...shop, about })).toEqual([]);
   });
 });

@@ -22,7 +22,7 @@ import { hashOf, newToken, tokenId } from './tokens.ts';
 const linkMs = 120_000;
 
 /** Who am I, tokens, the audit trail, and links that open the page. */
-export function addAccessRoutes(app: App, { store }: AppOptions): void {
+export function addAccessRoutes(app: App, { store, access }: AppOptions): void {
   const me = guarded('read', {
     method: 'get',
     path: '/v1/me',
@@ -114,7 +114,8 @@ export function addAccessRoutes(app: App, { store }: AppOptions): void {
       identity,
       expiresAtMs: Date.now() + linkMs,
     });
-    return context.json({ url: new URL(`/sign-in/${secret}`, context.req.url).href }, 201);
+    const ours = (await access()).publicUrl ?? new URL(context.req.url).origin;
+    return context.json({ url: `${ours}/sign-in/${secret}` }, 201);
   });
 }
 

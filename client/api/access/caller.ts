@@ -2,16 +2,31 @@ import type { Context } from 'hono';
 import { may, type Permission, type Principal, productsOf, refusalOf } from '../../../domain/access.ts';
 import { ApiError } from '../api-error.ts';
 import { localName } from './authenticate.ts';
+import { Unproven } from './unproven.ts';
 
 /** Who asks, as every route finds it. */
 export interface Caller {
   readonly principal: Principal;
   /** Address of the caller. */
   readonly from: string;
+  /** Who they are now: an answer that lasts for hours must end with the right to it. Throws `Unproven`. */
+  readonly again: () => Promise<Principal>;
 }
 
 export interface ApiEnv {
   Variables: { caller: Caller };
+}
+
+/** Asks once more who it is that a stream goes to; `false`: nobody any more, and it ends. */
+export async function isStillKnown(context: Context<ApiEnv>): Promise<boolean> {
+  const caller = context.get('caller');
+  try {
+    context.set('caller', { ...caller, principal: await caller.again() });
+    return true;
+  } catch (error) {
+    // A store that does not answer now says nothing of anybody.
+    return !(error instanceof Unproven);
+  }
 }
 
 /** Throws 403 with the reason where the caller may not do this with the product. */

@@ -22,7 +22,7 @@ export function protect({ authenticator, count }: Protection): MiddlewareHandler
       await count('unproven', from);
       throw new ApiError(401, error.message);
     });
-    context.set('caller', { principal, from });
+    context.set('caller', { principal, from, again: () => proven(context, authenticator) });
     if (!isMeasurement(context)) await count(isReading(context) ? 'read' : 'command', principal.name);
     await next();
   };

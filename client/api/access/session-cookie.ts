@@ -7,7 +7,8 @@ const name = 'orchestrator_session';
 
 /** What the browser holds of a sign-in; `null`: nothing. */
 export function sessionSecret(context: Context): string | null {
-  return getCookie(context, name) ?? getCookie(context, `__Host-${name}`) ?? null;
+  // The prefixed first: the other can be planted by whoever answers for a neighbouring name.
+  return getCookie(context, `__Host-${name}`) ?? getCookie(context, name) ?? null;
 }
 
 /** @param secure whether the page is reached by https: only then a browser may be told to send it nowhere else */

@@ -1,10 +1,15 @@
 // What the page does beyond its first paint: it stays as things are, draws charts that can be asked, and gives commands without leaving.
 // Plain JavaScript with checked types, so that it is served as it is written.
 
-/** @typedef {{ name: string, html: string, atMs: number }} Region */
 /** @typedef {{ kind: string, fromMs: number, toMs: number, label: string }} Span */
 /** @typedef {{ kind: string, atMs: number, label: string }} Mark */
 /** @typedef {{ title: string, unit: string, baseline: number | null, threshold: number | null, points: [number, number | null][], spans: Span[], marks: Mark[], fromMs: number, toMs: number }} ChartData */
+
+/** The server says at least every 15 s that the line stands. */
+const silentMs = 40_000;
+const againMs = 5_000;
+/** What the server has sent and the page does not show yet, by the name of its region. @type {Map<string, string>} */
+const waiting = new Map();
 
 keepLive();
 sendCommands();
@@ -16,23 +21,53 @@ function keepLive() {
   const source = document.body.dataset.live;
   if (source === undefined) return;
   const liveness = document.getElementById('liveness');
+  /** @type {EventSource | undefined} */
+  let events;
   let heardMs = Date.now();
-  const events = new EventSource(source);
+  let lostMs = 0;
   const heard = () => {
     heardMs = Date.now();
+    lostMs = 0;
     say(liveness, 'Live.');
   };
-  events.addEventListener('hello', heard);
-  events.addEventListener('beat', heard);
-  events.addEventListener('region', (event) => {
-    heard();
-    replaceRegion(JSON.parse(event.data));
-  });
-  events.addEventListener('error', () => {
+  const lost = () => {
+    lostMs ||= Date.now();
     const since = new Date(heardMs).toLocaleTimeString();
     say(liveness, `Not live: this is how it was at ${since}. Trying again …`);
+  };
+  const connect = () => {
+    events?.close();
+    events = new EventSource(source);
+    events.addEventListener('hello', heard);
+    events.addEventListener('beat', heard);
+    events.addEventListener('region', (event) => {
+      heard();
+      const { name, html } = JSON.parse(event.data);
+      waiting.set(name, html);
+      replaceWaiting();
+    });
+    events.addEventListener('order', (event) => {
+      heard();
+      putInOrder(JSON.parse(event.data));
+    });
+    events.addEventListener('error', lost);
+  };
+  connect();
+  // A browser gives up for good on any answer but 200, and never notices a line that is only half open.
+  const watching = setInterval(() => {
+    replaceWaiting();
+    const isSilent = Date.now() - heardMs > silentMs;
+    if (isSilent) lost();
+    const isOver = events?.readyState === EventSource.CLOSED;
+    if ((isOver || isSilent) && Date.now() - lostMs > againMs) {
+      lostMs = Date.now();
+      connect();
+    }
+  }, 1_000);
+  addEventListener('pagehide', () => {
+    clearInterval(watching);
+    events?.close();
   });
-  addEventListener('pagehide', () => events.close());
 }
 
 /** @param {HTMLElement | null} element @param {string} words */
@@ -40,27 +75,55 @@ function say(element, words) {
   if (element !== null && element.textContent !== words) element.textContent = words;
 }
 
-/** @param {Region} region */
-function replaceRegion({ name, html }) {
+function replaceWaiting() {
+  for (const [name, html] of waiting) if (replaceRegion(name, html)) waiting.delete(name);
+}
+
+/** @param {string} name @param {string} html @returns {boolean} whether it is done with */
+function replaceRegion(name, html) {
   const element = document.querySelector(`[data-region="${CSS.escape(name)}"]`);
-  if (!(element instanceof HTMLElement)) return;
-  const isInUse =
-    element.contains(document.activeElement) || element.querySelector('form[aria-busy]') !== null;
-  if (isInUse && element.querySelector('details[open] form') !== null) {
-    element.addEventListener('focusout', () => setTimeout(() => replaceRegion({ name, html, atMs: 0 })), {
-      once: true,
-    });
-    return;
-  }
-  const open = [...element.querySelectorAll('details')].map((details) => details.open);
+  // What is not there yet, a product that is new, comes with the order.
+  if (!(element instanceof HTMLElement)) return true;
+  if (isInUse(element)) return false;
+  const open = [...element.querySelectorAll('details[open]')].map(nameOf);
   element.innerHTML = html;
-  [...element.querySelectorAll('details')].forEach((details, index) => {
-    details.open = open[index] ?? false;
-  });
+  for (const details of element.querySelectorAll('details')) details.open = open.includes(nameOf(details));
   const tone = element.querySelector('.badge')?.classList[1];
   if (element.classList.contains('card') && tone !== undefined) element.className = `card ${tone}`;
   localTimes(element);
   drawCharts(element);
+  return true;
+}
+
+/** By what it says, not by its place: other commands may be open now. @param {Element} details */
+function nameOf(details) {
+  return details.querySelector('summary')?.textContent ?? '';
+}
+
+/** Nothing is taken out of the hands of whoever types, or has typed. @param {HTMLElement} element */
+function isInUse(element) {
+  if (element.querySelector('form[aria-busy]') !== null) return true;
+  for (const form of element.querySelectorAll('details[open] form')) {
+    if (form.contains(document.activeElement)) return true;
+    for (const field of form.querySelectorAll('input, textarea'))
+      if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)
+        if (field.value !== field.defaultValue) return true;
+  }
+  return false;
+}
+
+/** Worst first, as the server has it; what is new comes with the page. @param {string[]} names */
+function putInOrder(names) {
+  const parent = document.querySelector('[data-region-parent]');
+  const found = names.map((name) => parent?.querySelector(`[data-region="${CSS.escape(name)}"]`));
+  if (parent === null || found.includes(null) || parent.children.length !== names.length) {
+    if (parent !== null || names.length > 0) location.reload();
+    return;
+  }
+  found.forEach((element, index) => {
+    if (element != null && parent.children[index] !== element)
+      parent.insertBefore(element, parent.children[index] ?? null);
+  });
 }
 
 /** Forms give their command in place; the answer, accepted or the reason of refusal, stands above and is read out. */
@@ -248,7 +311,8 @@ function drawSpans(plot, spans, colour) {
 function drawMarks(plot, marks, colour) {
   const { ctx, bbox } = plot;
   ctx.save();
-  for (const { kind, atMs } of marks) {
+  ctx.font = `${10 * devicePixelRatio}px system-ui`;
+  for (const [index, { kind, atMs, label }] of marks.entries()) {
     const x = plot.valToPos(atMs / 1_000, 'x', true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.strokeStyle = colour(`--mark-${kind}`);
@@ -257,6 +321,11 @@ function drawMarks(plot, marks, colour) {
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
+    // One below the other: what happened in one moment stays readable. Near the right edge to the left of its line.
+    const fits = x + ctx.measureText(label).width + 8 < bbox.left + bbox.width;
+    ctx.textAlign = fits ? 'left' : 'right';
+    ctx.fillStyle = colour('--ink');
+    ctx.fillText(label, fits ? x + 4 : x - 4, bbox.top + (index + 1) * 12 * devicePixelRatio);
   }
   ctx.restore();
 }

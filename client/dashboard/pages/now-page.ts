@@ -58,7 +58,14 @@ function flags({ pause, vetoWindow, veto, observedOnly, rollback }: ProductNow):
 }
 
 /** What people look at first; the rest is on the deployment's own page. */
-const shown = new Set(['error_rate', 'latency_p95', 'memory', 'request_rate']);
+const shown = new Set([
+  'error_rate',
+  'latency_p95',
+  'memory',
+  'db_connection_errors',
+  'health',
+  'request_rate',
+]);
 
 function signalTable({ service, signals }: ServiceSeries, named: boolean): Markup {
   const rows = signals.filter(({ signal }) => shown.has(signal));
@@ -83,5 +90,5 @@ function progress(fromMs: number, toMs: number, nowMs: number): Markup {
 function wayBack({ wayBack: found }: ProductNow): Markup {
   if (found === null) return html``;
   if (found.missing === null) return html`<span>way back: ${found.target}, ready (${found.score} %)</span>`;
-  return html`<span class="warn" title="${found.missing}">way back not ready (${found.score} %)</span>`;
+  return html`<span class="warn">way back not ready (${found.score} %): ${found.missing}</span>`;
 }

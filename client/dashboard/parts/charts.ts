@@ -69,7 +69,7 @@ export function chart(input: ChartInput): string {
 }
 
 /** What a chart says, for whoever does not see it. */
-export function chartWords({ title, unit, points, baseline, threshold }: ChartInput): string {
+export function chartWords({ title, unit, points, baseline, threshold, spans, marks }: ChartInput): string {
   const known = points.flatMap(({ value }) => (value === null ? [] : [value]));
   const last = known.at(-1);
   const parts = [
@@ -78,6 +78,8 @@ export function chartWords({ title, unit, points, baseline, threshold }: ChartIn
       : `now ${shortNumber(last)} ${unit}, highest ${shortNumber(Math.max(...known))} ${unit}`,
     baseline === null ? '' : `baseline ${shortNumber(baseline)} ${unit}`,
     threshold === null ? '' : `threshold ${shortNumber(threshold)} ${unit}`,
+    ...spans.map(({ label, fromMs, toMs }) => `${label}, from ${clockTime(fromMs)} to ${clockTime(toMs)}`),
+    ...marks.map(({ label, atMs }) => `${label} at ${clockTime(atMs)}`),
   ];
   return `${title}: ${parts.filter((part) => part !== '').join(', ')}`;
 }

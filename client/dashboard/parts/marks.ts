@@ -2,9 +2,12 @@ import type { DeploymentStory } from '../../api/reading/story.ts';
 import type { Mark, Span } from './charts.ts';
 
 /** What happened to a deployment, to be drawn into each of its charts. */
-export function marksOf({ deployment, incidents, toMs }: DeploymentStory): { spans: Span[]; marks: Mark[] } {
+export function marksOf({ deployment, incidents, timeline, toMs }: DeploymentStory): {
+  spans: Span[];
+  marks: Mark[];
+} {
   const marks: Mark[] = [{ kind: 'deployed', atMs: deployment.deployedAtMs, label: 'deployed' }];
-  const spans: Span[] = [];
+  const spans: Span[] = incidents.length > 0 ? [] : breachesNotActedOn(timeline, toMs);
   for (const incident of incidents) {
     const { breachAtMs, openedAtMs, trafficStoppedAtMs, trafficResumedAtMs, endedAtMs } = incident;
     const over = endedAtMs ?? toMs;
@@ -28,4 +31,21 @@ export function marksOf({ deployment, incidents, toMs }: DeploymentStory): { spa
       marks.push({ kind: 'ended', atMs: endedAtMs, label: `ended: ${incident.outcome ?? incident.status}` });
   }
   return { spans, marks };
+}
+
+/** Where nothing was rolled back (observed, paused, vetoed) the timeline alone tells when it was bad. */
+function breachesNotActedOn(timeline: DeploymentStory['timeline'], toMs: number): Span[] {
+  const spans: Span[] = [];
+  let began: { readonly atMs: number; readonly label: string } | null = null;
+  for (const { atMs, text } of timeline.toSorted((a, b) => a.atMs - b.atMs)) {
+    const reason = /^Monitoring detects breach: (.*)$/s.exec(text)?.[1];
+    if (reason !== undefined) began ??= { atMs, label: `breach: ${reason}` };
+    else if (began !== null && /^breach:\S+ has ended$/.test(text)) {
+      spans.push({ kind: 'breach', fromMs: began.atMs, toMs: atMs, label: began.label });
+      began = null;
+    }
+  }
+  return began === null
+    ? spans
+    : [...spans, { kind: 'breach', fromMs: began.atMs, toMs, label: began.label }];
 }

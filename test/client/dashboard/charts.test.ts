@@ -40,10 +40,10 @@ describe('a chart', () => {
 
   it('says what it shows to whoever does not see it', () => {
     expect(chartWords(aChart())).toBe(
-      'Errors: now 3 /min, highest 3 /min, baseline 0.5 /min, threshold 2 /min',
+      'Errors: now 3 /min, highest 3 /min, baseline 0.5 /min, threshold 2 /min, breach: "<b>", from 00:01:00 to 00:02:00, deployed at 00:00:00',
     );
     expect(chartWords(aChart({ points: [], baseline: null, threshold: null }))).toBe(
-      'Errors: nothing measured',
+      'Errors: nothing measured, breach: "<b>", from 00:01:00 to 00:02:00, deployed at 00:00:00',
     );
   });
 
