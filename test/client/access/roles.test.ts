@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { csrfToken } from '../../../client/api/access/session-cookie.ts';
 import { type Role, roles } from '../../../domain/access.ts';
 import { anIncident } from '../../adapters/store/builders.ts';
 import { cleanUp } from '../../adapters/temporary.ts';
@@ -6,16 +7,32 @@ import { aServedApi, type ServedApi } from './served-api.ts';
 
 let api: ServedApi;
 const tokens = new Map<string, string>();
+/** The same grants, signed in to the page. */
+const sessions = new Map<string, Session>();
+
+interface Session extends Record<string, string> {
+  readonly cookie: string;
+  readonly 'x-csrf-token': string;
+}
 beforeAll(async () => {
-  api = await aServedApi();
+  const plenty = 100_000;
+  api = await aServedApi(undefined, { read: plenty, command: plenty, unproven: plenty });
   await api.store.incidents.save(anIncident('inc-1', { product: 'shop', endedAtMs: 3_000 }));
   for (const role of roles) {
     tokens.set(`${role} of every product`, await api.tokenFor(role));
     tokens.set(`${role} of shop`, await api.tokenFor(role, 'shop'));
     tokens.set(`${role} of billing`, await api.tokenFor(role, 'billing'));
   }
+  for (const [who, token] of tokens) sessions.set(`${who} by a cookie`, await signedIn(token));
 });
 afterAll(cleanUp);
+
+async function signedIn(token: string): Promise<Session> {
+  const body = new URLSearchParams({ token });
+  const answer = await fetch(`${api.url}/sign-in`, { method: 'POST', redirect: 'manual', body });
+  const cookie = /orchestrator_session=[^;]+/.exec(answer.headers.get('set-cookie') ?? '')?.[0] ?? '';
+  return { cookie, 'x-csrf-token': csrfToken(cookie.slice(cookie.indexOf('=') + 1)) };
+}
 
 interface Call {
   readonly method: string;
@@ -131,21 +148,26 @@ function isAllowed({ roles: allowed, about }: Call, role: Role, product: string)
   return about === 'shop' ? product !== 'billing' : product === 'every product';
 }
 
+/** Makes a call with a token, with the cookie of a session and the word of our own page, or with nothing. */
+async function made(call: Call, proof: string | Session) {
+  const path = call.path
+    .replace('{product}', 'shop')
+    .replace('{deployment}', 'd1')
+    .replace('{release}', 'v1')
+    .replace('{incident}', 'inc-1')
+    .replace('{token}', 'nobody');
+  return api.call(call.method, `${path}${call.query ?? ''}`, {
+    ...(typeof proof === 'string' ? { token: proof } : { token: '', headers: proof }),
+    ...(call.body === undefined ? {} : { body: call.body }),
+  });
+}
+
 describe('roles and calls', () => {
   for (const call of calls)
     it(`${nameOf(call)} is for ${call.roles.join(', ')}`, async () => {
-      const path = call.path
-        .replace('{product}', 'shop')
-        .replace('{deployment}', 'd1')
-        .replace('{release}', 'v1')
-        .replace('{incident}', 'inc-1')
-        .replace('{token}', 'nobody');
-      for (const [who, token] of tokens) {
-        const [role, , ...product] = who.split(' ');
-        const { status, body } = await api.call(call.method, `${path}${call.query ?? ''}`, {
-          token,
-          ...(call.body === undefined ? {} : { body: call.body }),
-        });
+      for (const [who, proof] of [...tokens, ...sessions]) {
+        const [role, , ...product] = who.replace(' by a cookie', '').split(' ');
+        const { status, body } = await made(call, proof);
         const expected = isAllowed(call, role as Role, product.join(' '));
         expect(status !== 403, `${who}: ${status} ${JSON.stringify(body).slice(0, 200)}`).toBe(expected);
         if (!expected) expect(body.error, who).toMatch(/this needs one of the roles/);
@@ -153,6 +175,40 @@ describe('roles and calls', () => {
         expect(status, who).toBeLessThan(500);
       }
     });
+
+  it('let nobody in who is not known, nor a cookie without the word of our own page', async () => {
+    const forged = {
+      ...(sessions.get('admin of every product by a cookie') as Session),
+      'x-csrf-token': 'x',
+    };
+    for (const call of calls) {
+      expect((await made(call, '')).status, nameOf(call)).toBe(401);
+      if (call.method !== 'get') expect((await made(call, forged)).status, nameOf(call)).toBe(403);
+    }
+  });
+
+  it.each<[path: string, allowed: (role: Role, product: string) => boolean, otherwise: number]>([
+    ['/', () => true, 0],
+    ['/deployments', () => true, 0],
+    ['/incidents', () => true, 0],
+    ['/incidents?product=shop', (_, product) => product !== 'billing', 403],
+    ['/incidents/inc-1', (_, product) => product !== 'billing', 404],
+    ['/incidents/inc-1.md', (_, product) => product !== 'billing', 404],
+    ['/statistics', () => true, 0],
+    ['/statistics?product=shop', (_, product) => product !== 'billing', 403],
+    ['/access', (role, product) => role === 'admin' && product === 'every product', 403],
+  ])('open the page %s for whom it is for', async (path, allowed, otherwise) => {
+    const page = (headers: Record<string, string>) =>
+      fetch(`${api.url}${path}`, { redirect: 'manual', headers: { accept: 'text/html', ...headers } });
+    for (const [who, session] of sessions) {
+      const [role, , ...product] = who.replace(' by a cookie', '').split(' ');
+      const expected = allowed(role as Role, product.join(' ')) ? 200 : otherwise;
+      expect((await page(session)).status, who).toBe(expected);
+    }
+    const stranger = await page({});
+    expect(stranger.status).toBe(303);
+    expect(stranger.headers.get('location')).toMatch(/^\/sign-in\?to=/);
+  });
 
   it('leave no documented call out, and none without what it takes', async () => {
     const { body } = await api.call('GET', '/openapi.json');

@@ -112,7 +112,14 @@ describe('signing in with a token', () => {
 
   it('goes to no foreign page', async () => {
     const api = await aServedApi();
-    for (const to of ['https://evil.example/', '//evil.example/', '/\\evil.example', 'javascript:alert(1)']) {
+    for (const to of [
+      'https://evil.example/',
+      '//evil.example/',
+      '/\\evil.example',
+      '/\t/evil.example',
+      '/.//evil.example',
+      'javascript:alert(1)',
+    ]) {
       const page = await aBrowser().go(`${api.url}/sign-in`, aForm({ token: localToken, to }));
       expect(page.url).toBe(`${api.url}/`);
     }
