@@ -8,6 +8,7 @@ import { serve } from '@hono/node-server';
 import { openStore } from '../../adapters/store/store.ts';
 import { createApp } from '../../client/api/app.ts';
 import type { Operations } from '../../client/api/operations.ts';
+import { createIncidentMemory } from '../../client/api/reading/incident-memory.ts';
 import { noAccessSettings } from '../../config/access.ts';
 import { createCatalog } from '../../worker/catalog.ts';
 import { startEmbedded } from '../../worker/embedded-server.ts';
@@ -33,7 +34,10 @@ const store = await openStore(join(folder, 'store.db'));
 const began = performance.now();
 await fillStore(store, filling, Date.now());
 console.log(`filled in ${Math.round((performance.now() - began) / 1_000)} s`);
+const recall = createIncidentMemory(store);
+await recall();
 const app = createApp({
+  recall,
   operations: {} as Operations,
   store,
   catalog: products(filling.products),
@@ -63,11 +67,14 @@ try {
     }),
     await timed('page Statistics, 30 days', '/statistics', { cookie, accept: 'text/html' }),
     await timed('page Statistics, a year', '/statistics?from=2025-11-25', { cookie, accept: 'text/html' }),
+    await timed('page Access', '/access', { cookie, accept: 'text/html' }),
     await timed('API overview', '/v1/overview', bearer()),
     await timed('API status of a product', `/v1/products/${productName(0)}`, bearer()),
     await timed('API series, 24 h', `/v1${watched}/series`, bearer()),
     await timed('API incidents', '/v1/incidents', bearer()),
     await timed('API statistics, 30 days', '/v1/statistics', bearer()),
+    await timed('API lessons', '/v1/lessons?query=pool+timeout', bearer()),
+    await timed('API audit', '/v1/audit', bearer()),
   ];
   const floor = await timed('the same server, /readyz (floor)', '/readyz', {});
   const cli = await commandLine();
@@ -86,13 +93,11 @@ try {
   console.table(paints);
   const result = { filling, rounds, rows: [...rows, floor], cli, weight, paints };
   await writeResult('page', result);
-  const slow = [...rows, ...cli].filter(({ medianMs }) => medianMs > 100).map(({ what }) => what);
+  const slow = [...rows, ...adjusted(cli)].filter(({ medianMs }) => medianMs > 100).map(({ what }) => what);
   if (slow.length > 0) console.log(`slower than 100 ms: ${slow.join(', ')}`);
-  if (
-    process.argv.includes('--check') &&
-    (weight.compressedBytes > 150_000 || paints.some(({ ours, medianMs }) => ours && medianMs > 300))
-  )
-    process.exitCode = 1;
+  const isHeavy =
+    weight.compressedBytes > 150_000 || paints.some(({ ours, medianMs }) => ours && medianMs > 300);
+  if (process.argv.includes('--check') && (isHeavy || slow.length > 0)) process.exitCode = 1;
 } finally {
   if ('closeAllConnections' in server) server.closeAllConnections();
   server.close();
@@ -158,6 +163,13 @@ function summary(times: readonly number[]) {
   const at = (part: number) =>
     Math.round((sorted[Math.floor(part * (sorted.length - 1))] as number) * 10) / 10;
   return { medianMs: at(0.5), p95Ms: at(0.95) };
+}
+
+/** On a machine that takes longer to start Node at all, that is taken off: it is not ours. */
+function adjusted(cli: readonly { readonly what: string; readonly medianMs: number }[]) {
+  const usualMs = 40;
+  const late = Math.max(0, (cli[0]?.medianMs ?? 0) - usualMs);
+  return cli.map(({ what, medianMs }) => ({ what, medianMs: medianMs - late }));
 }
 
 /** Whole processes, from nothing to the last byte, beside one that does nothing. */
