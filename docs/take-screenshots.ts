@@ -81,7 +81,7 @@ async function tellStories({ world, client }: PageWorld): Promise<{ incident: st
   await client.rollback({ product: 'payments' }, { by: 'Ben', reason: 'card payments fail' });
   await new Promise((resolve) => setTimeout(resolve, 12_000));
   checkout.service.script('v2', () => ({ errorsPerMinute: 2_000, p95Ms: 900 }));
-  prices.service.script('v2', () => ({ errorsPerMinute: 700 }));
+  prices.service.script('v2', () => ({ errorsPerMinute: 2_000 }));
   basket.service.state.blind = 'connection refused';
   const incident = await eventually(async () => {
     const { incidents } = await client.incidents({ product: 'checkout' });

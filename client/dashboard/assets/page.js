@@ -316,6 +316,7 @@ function drawMarks(plot, marks, colour) {
     const x = plot.valToPos(atMs / 1_000, 'x', true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.strokeStyle = colour(`--mark-${kind}`);
+    ctx.setLineDash([]);
     ctx.lineWidth = devicePixelRatio;
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);

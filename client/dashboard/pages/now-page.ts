@@ -58,17 +58,16 @@ function flags({ pause, vetoWindow, veto, observedOnly, rollback }: ProductNow):
 }
 
 /** What people look at first; the rest is on the deployment's own page. */
-const shown = new Set([
-  'error_rate',
-  'latency_p95',
-  'memory',
-  'db_connection_errors',
-  'health',
-  'request_rate',
-]);
+const shown = new Set(['error_rate', 'latency_p95', 'memory', 'request_rate']);
+/** As long as there are none, nobody has to read that. */
+const shownWhenThere = new Set(['db_connection_errors', 'health']);
+
+function isShown({ signal, points }: SignalSeries): boolean {
+  return shown.has(signal) || (shownWhenThere.has(signal) && points.some(({ value }) => (value ?? 0) > 0));
+}
 
 function signalTable({ service, signals }: ServiceSeries, named: boolean): Markup {
-  const rows = signals.filter(({ signal }) => shown.has(signal));
+  const rows = signals.filter(isShown);
   if (rows.length === 0) return html``;
   return html`<table class="signals"><caption${named ? '' : raw(' class="unseen"')}>${service}</caption>
 <thead class="unseen"><tr><th scope="col">Signal</th><th scope="col">Last hour</th><th scope="col">Now</th><th scope="col">Baseline</th></tr></thead>
@@ -87,8 +86,8 @@ function progress(fromMs: number, toMs: number, nowMs: number): Markup {
   return html`<span class="left"><progress max="${toMs - fromMs}" value="${Math.min(toMs - fromMs, nowMs - fromMs)}" aria-label="Watch"></progress> ${longDuration(left)} left</span>`;
 }
 
-function wayBack({ wayBack: found }: ProductNow): Markup {
+function wayBack({ wayBack: found, sentence }: ProductNow): Markup {
   if (found === null) return html``;
   if (found.missing === null) return html`<span>way back: ${found.target}, ready (${found.score} %)</span>`;
-  return html`<span class="warn">way back not ready (${found.score} %): ${found.missing}</span>`;
+  return html`<span class="warn">way back not ready (${found.score} %)${sentence.includes(found.missing) ? '' : `: ${found.missing}`}</span>`;
 }

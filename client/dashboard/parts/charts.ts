@@ -108,7 +108,9 @@ function frameOf(
   const fromMs = range?.fromMs ?? points[0]?.atMs ?? 0;
   const toMs = Math.max(range?.toMs ?? points.at(-1)?.atMs ?? 1, fromMs + 1);
   const values = points.flatMap(({ value }) => (value === null ? [] : [value]));
-  const highest = niceCeiling(Math.max(1e-6, ...values, baseline ?? 0, threshold ?? 0));
+  const most = Math.max(0, ...values, baseline ?? 0, threshold ?? 0);
+  // Where all is nothing, an axis of millionths would only puzzle.
+  const highest = most === 0 ? 1 : niceCeiling(Math.max(1e-6, most));
   const { left, right, top, bottom } = box;
   return {
     ...box,

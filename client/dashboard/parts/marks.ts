@@ -2,12 +2,12 @@ import type { DeploymentStory } from '../../api/reading/story.ts';
 import type { Mark, Span } from './charts.ts';
 
 /** What happened to a deployment, to be drawn into each of its charts. */
-export function marksOf({ deployment, incidents, timeline, toMs }: DeploymentStory): {
+export function marksOf({ deployment, incidents, timeline, checkedAtMs, toMs }: DeploymentStory): {
   spans: Span[];
   marks: Mark[];
 } {
   const marks: Mark[] = [{ kind: 'deployed', atMs: deployment.deployedAtMs, label: 'deployed' }];
-  const spans: Span[] = incidents.length > 0 ? [] : breachesNotActedOn(timeline, toMs);
+  const spans: Span[] = incidents.length > 0 ? [] : breachesNotActedOn(timeline, checkedAtMs ?? toMs);
   for (const incident of incidents) {
     const { breachAtMs, openedAtMs, trafficStoppedAtMs, trafficResumedAtMs, endedAtMs } = incident;
     const over = endedAtMs ?? toMs;

@@ -15,7 +15,7 @@ interface Look {
 const looks: Readonly<Record<ProductPhase | Outcome, Look>> = {
   escalated: { words: 'needs a person', tone: 'bad', sign: '‼' },
   rolling_back: { words: 'rolling back', tone: 'bad', sign: '↩' },
-  veto_window: { words: 'rolls back unless vetoed', tone: 'bad', sign: '⏱' },
+  veto_window: { words: 'rolls back unless vetoed', tone: 'bad', sign: '!?' },
   breach: { words: 'breach', tone: 'bad', sign: '✕' },
   blind: { words: 'blind', tone: 'warn', sign: '◌' },
   suspect: { words: 'suspect', tone: 'warn', sign: '?' },
