@@ -6,6 +6,8 @@ import type { Env } from './references.ts';
 export interface AccessSettings {
   /** Under which people reach the page, without a slash at the end; `null`: as the API is bound. */
   readonly publicUrl: string | null;
+  /** Proxies in front of us, addresses and ranges: what they say of where a request comes from is believed. */
+  readonly trustedProxies: readonly string[];
   readonly signIn: SignInSettings | null;
   readonly workloads: readonly WorkloadRule[];
 }
@@ -30,7 +32,12 @@ export interface WorkloadRule extends Grant {
 }
 
 /** Nobody signs in, and only API tokens serve. */
-export const noAccessSettings: AccessSettings = { publicUrl: null, signIn: null, workloads: [] };
+export const noAccessSettings: AccessSettings = {
+  publicUrl: null,
+  trustedProxies: [],
+  signIn: null,
+  workloads: [],
+};
 
 export function accessOf(config: Config, env: Env): AccessSettings {
   const written = config.data.access;
@@ -38,6 +45,7 @@ export function accessOf(config: Config, env: Env): AccessSettings {
   const text = (value: string) => config.text(value, env);
   return {
     publicUrl: written.public_url === undefined ? null : text(written.public_url).replace(/\/+$/, ''),
+    trustedProxies: written.trusted_proxies ?? [],
     signIn: signInOf(written.sign_in, text),
     workloads: (written.workloads ?? []).map(({ issuer, audience, claims, role, product }) => ({
       issuer: text(issuer),

@@ -11,6 +11,7 @@ import { addFormCommands } from '../dashboard/commands.ts';
 import { addDashboard, problemPage } from '../dashboard/dashboard.ts';
 import { addEntrance, signedIn } from '../dashboard/entrance.ts';
 import { addAccessRoutes } from './access/access-routes.ts';
+import { noteAddress } from './access/address.ts';
 import { auditTrail } from './access/audit.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import type { ApiEnv, Caller } from './access/caller.ts';
@@ -57,6 +58,7 @@ export function createApp(options: AppOptions): App {
       if (!result.success) return context.json({ error: describeIssues(result.error) }, 400);
     },
   });
+  app.use(noteAddress(async () => (await options.access()).trustedProxies));
   app.use(secureHeaders({ contentSecurityPolicy, referrerPolicy: 'same-origin' }));
   app.use(compress());
   app.use(

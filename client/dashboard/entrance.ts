@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import type { SessionIdentity } from '../../adapters/store/sessions.ts';
+import { addressOf } from '../api/access/address.ts';
 import type { Authenticator } from '../api/access/authenticate.ts';
 import type { ApiEnv } from '../api/access/caller.ts';
-import { addressOf } from '../api/access/protect.ts';
 import type { createRateLimits } from '../api/access/rate-limits.ts';
 import {
   clearSessionCookie,

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { roles } from '../../domain/access.ts';
 import { mapping, name, section, text, url, wholeNumber } from './fields.ts';
@@ -14,10 +15,24 @@ const claimValues = z
   .record(z.string(), z.string('text'), 'a mapping from claims to values')
   .refine((claims) => Object.keys(claims).length > 0, 'at least one claim');
 
+const rangeAllowed = 'an IP address or a range, like 10.0.0.4 or 10.0.0.0/8';
+
+function isRange(written: string): boolean {
+  const [address = '', bits, ...more] = written.split('/');
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return (
+    most > 0 && more.length === 0 && (bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= most))
+  );
+}
+
 export const access = section('Who may do what, over the API and on the page.', {
   public_url: url(
     'Under which people reach the page; needed for sign-in and for links in messages',
   ).optional(),
+  trusted_proxies: z
+    .array(z.string(rangeAllowed).refine(isRange, rangeAllowed), 'a list of addresses')
+    .describe('Proxies in front of the API: what they say in x-forwarded-for is believed')
+    .optional(),
   sign_in: section('People sign in to the page with an OpenID Connect provider.', {
     issuer: url('The provider, e.g. https://login.example.com/realms/ops'),
     client_id: text('As the provider registered us'),

@@ -2,8 +2,9 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import type { AuditRecords } from '../../../adapters/store/audit.ts';
 import { defaultEnvironment } from '../../../domain/identity.ts';
+import { addressOf } from './address.ts';
 import type { ApiEnv, Caller } from './caller.ts';
-import { addressOf, isMeasurement, isReading } from './protect.ts';
+import { isMeasurement, isReading } from './protect.ts';
 
 /**
  * Writes down every command with its answer, refused ones, too. It is written afterwards and beside: a store that is down must not keep

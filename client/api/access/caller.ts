@@ -14,7 +14,7 @@ export interface Caller {
 }
 
 export interface ApiEnv {
-  Variables: { caller: Caller };
+  Variables: { caller: Caller; from?: string };
 }
 
 /** Asks once more who it is that a stream goes to; `false`: nobody any more, and it ends. */

@@ -1,6 +1,6 @@
-import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context, MiddlewareHandler } from 'hono';
 import { ApiError } from '../api-error.ts';
+import { addressOf } from './address.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { ApiEnv } from './caller.ts';
 import type { createRateLimits } from './rate-limits.ts';
@@ -47,13 +47,4 @@ export function isReading({ req }: Context): boolean {
 /** Pushed by every instance every few seconds. */
 export function isMeasurement({ req }: Context): boolean {
   return req.path === '/v1/metrics' || req.path.startsWith('/v1/alerts/');
-}
-
-/** Where the connection comes from; a proxy in front of us is not believed what it says of others. */
-export function addressOf(context: Context): string {
-  try {
-    return getConnInfo(context).remote.address ?? 'unknown';
-  } catch {
-    return 'unknown';
-  }
 }
