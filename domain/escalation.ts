@@ -40,3 +40,8 @@ export function nextNotice(
 export function noticeSent(state: EscalationState, atMs: number): EscalationState {
   return { ...state, sent: state.sent + 1, lastSentMs: atMs };
 }
+
+/** Whether somebody had acknowledged since the last notice: they are called anew. */
+export function wasSilenced({ silentUntilMs, lastSentMs }: EscalationState): boolean {
+  return silentUntilMs !== null && (lastSentMs ?? 0) < silentUntilMs;
+}

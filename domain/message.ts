@@ -6,7 +6,7 @@ export type MessageSeverity = 'info' | 'warning' | 'critical';
 
 /**
  * What happened, for channels that speak in events. `held_back`: a breach that may not be acted on. `veto_open`: one that is, in a moment. `escalated`: people are asked;
- * `reminded`: again. `resolved`: a rollback is over without `rolled_back`. `cleared`: what alarmed in this thread has ended by itself; `sees_again`: the blindness has.
+ * `reminded`: again; `called_again`: again after an acknowledgement has run out. `resolved`: a rollback is over without `rolled_back`. `cleared`: what alarmed in this thread has ended by itself; `sees_again`: the blindness has.
  * `reported`: an issue was opened. `ended`: the watch of a deployment is over, for whoever asked to be told (`callbackOf`).
  */
 export const messageEvents = [
@@ -17,6 +17,7 @@ export const messageEvents = [
   'rolled_back',
   'escalated',
   'reminded',
+  'called_again',
   'acknowledged',
   'resolved',
   'blind',

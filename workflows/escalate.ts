@@ -1,5 +1,11 @@
 import { allHandlersFinished, condition, workflowInfo } from '@temporalio/workflow';
-import { acknowledge, type EscalationState, nextNotice, noticeSent } from '../domain/escalation.ts';
+import {
+  acknowledge,
+  type EscalationState,
+  nextNotice,
+  noticeSent,
+  wasSilenced,
+} from '../domain/escalation.ts';
 import { type DeploymentKey, rollbackWorkflowId } from '../domain/identity.ts';
 import type { MessageAction } from '../domain/message.ts';
 import { clockTime } from '../domain/timeline.ts';
@@ -59,7 +65,7 @@ export async function escalate(
     if (await condition(asked, Math.max(0, next.atMs - Date.now()))) continue;
     teller.tell(next.notify, {
       severity: 'critical',
-      event: state.sent === 0 ? 'escalated' : 'reminded',
+      event: state.sent === 0 ? 'escalated' : wasSilenced(state) ? 'called_again' : 'reminded',
       actions: ['acknowledge', ...stillPossible],
       title: trouble.title,
       text: `${trouble.reason}\n${await describe(context)}`,

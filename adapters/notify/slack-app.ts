@@ -24,6 +24,8 @@ interface Root {
 }
 
 /** News of a story that nobody was told the beginning of is no news. */
+/** Told to the whole channel, though it is an answer in a thread. */
+const forAll: readonly MessageEvent[] = ['escalated', 'reminded', 'called_again'];
 const onlyInThreads: readonly (MessageEvent | undefined)[] = [
   'acknowledged',
   'cleared',
@@ -65,7 +67,7 @@ export function createSlackAppNotifier({ api, channel, threads }: SlackAppOption
 
   async function goOn(root: Root, message: Message, signal: AbortSignal): Promise<void> {
     const blocks = messageBlocks(message, { buttons: message.actions === undefined ? null : [] });
-    const isForAll = message.event === 'escalated' || message.event === 'reminded';
+    const isForAll = message.event !== undefined && forAll.includes(message.event);
     const text = notificationText(message);
     await post({ text, blocks, thread_ts: root.ts, reply_broadcast: isForAll }, signal);
     const { severity, title, atMs } = message;

@@ -79,6 +79,16 @@ describe('the PagerDuty notifier', () => {
     return running.server.received.map(({ path, body }) => ({ path, ...(JSON.parse(body) as Sent) }));
   }
 
+  it('pages anew when an acknowledgement has run out: one that is acknowledged pages nobody', async () => {
+    const events = await sent(
+      { key: '1', thread: 'inc-1', severity: 'critical', event: 'escalated' },
+      { key: '2', thread: 'inc-1', severity: 'critical', event: 'reminded' },
+      { key: '3', thread: 'inc-1', severity: 'critical', event: 'called_again' },
+    );
+    expect(events.map((event) => event?.event_action)).toEqual(['trigger', 'trigger', 'resolve', 'trigger']);
+    expect(new Set(events.map((event) => event?.dedup_key)).size).toBe(1);
+  });
+
   it('opens one alert a story, which an acknowledgement and the end follow', async () => {
     const [begun, acknowledged, over] = await sent(
       { key: '1', thread: 'inc-1', event: 'rollback_begun' },
