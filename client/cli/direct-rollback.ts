@@ -32,11 +32,37 @@ export async function rollBackDirectly(scope: Scope, wanted: Wanted, options: Co
   try {
     const key = { product: scope.product, environment: scope.environment ?? defaultEnvironment };
     const direct = await createDirect(system, key, wanted);
-    const result = await direct.run();
+    const result = await direct.run().catch(async (error: unknown) => {
+      await writeDown(system, key, wanted, { status: 409, answer: String(error) });
+      throw error;
+    });
+    await writeDown(system, key, wanted, { status: 200, answer: result.reason });
     print(options, result, `${productName(key)}: ${result.reason}`);
   } finally {
     await system.close();
   }
+}
+
+/** Into the audit trail, where the store takes it: one that is down must not keep anybody from rolling back. */
+async function writeDown(
+  { store }: System,
+  key: ProductKey,
+  { reason }: Wanted,
+  { status, answer }: { readonly status: number; readonly answer: string },
+): Promise<void> {
+  await store.audit
+    .append({
+      ...key,
+      atMs: Date.now(),
+      who: whoAmI(),
+      kind: 'person',
+      from: 'the command line, without Temporal',
+      call: 'rollback --direct',
+      why: reason.slice(0, 2_000),
+      status,
+      answer: answer.slice(0, 2_000),
+    })
+    .catch((error: unknown) => process.stderr.write(`the audit trail was not written: ${String(error)}\n`));
 }
 
 async function createDirect(system: System, key: ProductKey, wanted: Wanted) {

@@ -19,10 +19,11 @@ const result = z.object({
   outcome: z.enum(outcomes).nullable(),
   reason: z.string().nullable(),
   incident: z.string().nullable().describe('read it with read_incident'),
-  endsAtMs: z.number().describe('when the monitor ends at the latest, milliseconds since the epoch'),
+  endsAtMs: z
+    .number()
+    .nullable()
+    .describe('when it ended, or will at the latest, milliseconds since the epoch; null: it waits to begin'),
 });
-
-const monitorMs = 24 * 3_600_000;
 
 /** The specification's task "Monitor Deployment": start it, ask until it is done, read the result. */
 export function addMonitorTool(server: McpServer, client: RollbackClient): void {
@@ -97,7 +98,7 @@ async function waited(
           outcome: deployment.outcome,
           reason: deployment.outcomeReason,
           incident,
-          endsAtMs: deployment.endedAtMs ?? deployment.deployedAtMs + monitorMs,
+          endsAtMs: deployment.endedAtMs ?? (await client.status(key)).endsAtMs,
         },
       };
     }

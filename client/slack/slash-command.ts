@@ -44,11 +44,16 @@ export async function slashCommand(
   const order = {
     action: verb as MessageAction,
     key,
-    reason: rest.join(' '),
+    reason: withoutQuotes(rest.join(' ')),
     to: flags.to ?? null,
     requestId,
   };
   return obey(order, principal, obeying);
+}
+
+/** The specification writes `"CEO noticed UI breaking"`, and phones make typographic ones of these. */
+function withoutQuotes(reason: string): string {
+  return /^["“”„](.*)["“”]$/.exec(reason)?.[1] ?? reason;
 }
 
 function told(text: string): { kind: 'told'; text: string } {

@@ -40,6 +40,8 @@ deployed() {
   changed=
   [ -z "${CHANGED_AT:-}" ] || changed=", \"changedAt\": \"$CHANGED_AT\""
   call /v1/deployments "{\"product\": \"$product\", \"environment\": \"$environment\", \"deployment\": \"$deployment\", \"release\": \"$release\"$changed}"
+  # Its id is known already, with other releases: what was deployed now is not watched.
+  [ "$status" != 409 ] || { cat "$answer" >&2; echo >&2; exit 1; }
   echo "$deployment of $product is watched for 24 hours."
   watch
 }

@@ -11,9 +11,9 @@ describe('.claude/commands/orchestrator.md', () => {
     const [, front = '', body = ''] = text.split(/^---$/m);
     expect(parse(front)).toMatchObject({
       description: expect.any(String),
-      'allowed-tools': 'Bash(npx orchestrator:*)',
+      'allowed-tools': 'Bash(npx --no-install orchestrator:*)',
     });
-    expect(body).toMatch(/^ {4}npx orchestrator \$ARGUMENTS$/m);
+    expect(body).toMatch(/^ {4}npx --no-install orchestrator \$ARGUMENTS$/m);
     expect(body).toContain('/orchestrator rollback analytics-dashboard "CEO noticed UI breaking"');
     expect(body).toContain('/orchestrator dashboard rollbacks');
     const named = [...body.matchAll(/orchestrator ([a-z]+)/g)].map(([, name]) => name as string);

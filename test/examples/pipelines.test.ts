@@ -40,6 +40,16 @@ async function aServer(listener: RequestListener): Promise<string> {
 const key = { product: 'shop', environment: 'production', deployment: 'pipeline-7' };
 
 describe('the shell script', () => {
+  it('fails where the deployment is known with another release, for what is live now is not watched', async () => {
+    const url = await aServer((_, response) => {
+      response
+        .writeHead(409, { 'content-type': 'application/json' })
+        .end('{"error":"known with v1, not v2"}');
+    });
+    const ran = await script(['deployed', 'shop', 'v2'], { ORCHESTRATOR_API: url, ORCHESTRATOR_TOKEN: 'x' });
+    expect(ran).toMatchObject({ code: 1, stdout: '', stderr: '{"error":"known with v1, not v2"}\n' });
+  });
+
   it('asks the gate and reports, with the identity token that GitLab hands a job', async () => {
     const api = await aServedApi();
     const issuer = await anIssuer();

@@ -18,7 +18,14 @@ type Status = Awaited<ReturnType<Client['status']>>;
 export async function status([product]: string[], options: Options): Promise<void> {
   const client = apiClient(options);
   const isLive = options.watch === true && options.json !== true && isTerminal();
-  if (product === undefined) return isLive ? watchAll(client, options) : overview(client, options);
+  if (product === undefined) {
+    if (options.watch && !isLive)
+      throw new CommandFailure(
+        exitCode.usage,
+        'without a terminal --watch needs a product: status PRODUCT --watch',
+      );
+    return isLive ? watchAll(client, options) : overview(client, options);
+  }
   if (options.watch) return isLive ? watchOne(client, product, options) : follow(client, product, options);
   const found = await client.status(scopeOf(product, options));
   print(options, found, describe(found));

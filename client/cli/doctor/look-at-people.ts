@@ -2,6 +2,7 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { createTransport } from 'nodemailer';
 import { octokitFor, withinDeadline } from '../../../adapters/github/connect.ts';
+import { createSlackApi } from '../../../adapters/slack/api.ts';
 import type { Config } from '../../../config/load.ts';
 import { type Finding, looker, Warning } from './finding.ts';
 
@@ -14,15 +15,20 @@ export async function lookAtPeople(config: Config): Promise<Finding[]> {
     ...channels.map((channel) => lookAtChannel(channel, config)),
     ...(channels.some(({ isEmail }) => isEmail) ? [lookAtMailServer()] : []),
     ...(config.data.github?.token === undefined ? [] : [lookAtGitHub(config)]),
+    ...lookAtSlackApp(config),
+    ...lookAtPagers(config),
+    ...lookAtIssuers(config),
   ]);
-  if (channels.length > 0) return findings;
+  const { slack_app, pagerduty } = config.data.rollback_policy?.notifications ?? {};
+  if (channels.length > 0 || slack_app != null || pagerduty != null) return findings;
   const none = () => {
     throw new Warning('none is configured: messages go to the console of "up" alone', noChannel);
   };
   return [await looker('people')('channels', none, noChannel), ...findings];
 }
 
-const noChannel = 'say slack_webhook, email or webhooks in rollback_policy.notifications';
+const noChannel =
+  'say slack_app, pagerduty, slack_webhook, email or webhooks in rollback_policy.notifications';
 
 interface Channel {
   /** Where it is written, like `rollback_policy.notifications.slack_webhook`. */
@@ -112,6 +118,69 @@ function lookAtMailServer(): Promise<Finding> {
       return `${host} greets${username === '' ? '' : ' and lets us in'}`;
     },
     'correct host, port, user and password in SMTP_URL; smtps:// is for port 465',
+  );
+}
+
+/** Whether Slack knows the bot, without a word in a channel and without opening a connection. */
+function lookAtSlackApp({ data, text }: Config): Promise<Finding>[] {
+  const written = data.rollback_policy?.notifications?.slack_app;
+  if (written == null) return [];
+  const look = async () => {
+    const { bot_token: token, api_url: url } = written;
+    const apiUrl = url === undefined ? undefined : text(url, process.env);
+    const api = createSlackApi({ botToken: text(token, process.env), apiUrl, timeoutMs: patienceMs });
+    const { team, user } = await api.call('auth.test', {}, AbortSignal.timeout(2 * patienceMs));
+    return `the bot is ${String(user)} of ${String(team)}`;
+  };
+  return [
+    looker('people')(
+      'slack_app',
+      look,
+      'install the app of examples/slack/manifest.yml again and copy its bot token',
+    ),
+  ];
+}
+
+/** A key can only be tried by paging somebody. */
+function lookAtPagers({ data, text }: Config): Promise<Finding>[] {
+  const places = [
+    ['rollback_policy.notifications.pagerduty', data.rollback_policy?.notifications?.pagerduty],
+    ...Object.entries(data.products ?? {}).map(
+      ([name, { owner }]) => [`products.${name}.owner.pagerduty`, owner?.pagerduty] as const,
+    ),
+  ] as const;
+  return places.flatMap(([key, pager]) => {
+    if (pager == null) return [];
+    const look = async () => {
+      if (text(pager.routing_key, process.env).trim() === '') throw new Error('the routing key is empty');
+      return 'a routing key is set; it is not tried, for that pages somebody';
+    };
+    return [looker('people')(key, look, 'copy the integration key of "Events API v2" of the service')];
+  });
+}
+
+/** Whoever signs people and pipelines in answers for itself. */
+function lookAtIssuers({ data, text }: Config): Promise<Finding>[] {
+  const issuers = [
+    data.access?.sign_in?.issuer,
+    ...(data.access?.workloads ?? []).map(({ issuer }) => issuer),
+  ];
+  const known = [...new Set(issuers.filter((issuer) => issuer !== undefined))];
+  return known.map((written) =>
+    looker('people')(
+      'identity provider',
+      async () => {
+        const issuer = text(written, process.env);
+        const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+        const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(patienceMs) });
+        if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
+        const found = (await response.json()) as { issuer?: string };
+        if (found.issuer !== issuer)
+          throw new Error(`${url} says that its issuer is ${String(found.issuer)}; ${issuer} is configured`);
+        return `${issuer} answers`;
+      },
+      'write the issuer as the provider does (with or without a slash at its end), and let this machine reach it',
+    ),
   );
 }
 

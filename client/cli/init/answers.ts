@@ -9,6 +9,7 @@ export interface Answers {
   /** Which channels people want; those whose variable is not set are written as a comment. */
   readonly channels: readonly ChannelKind[];
   readonly github: { readonly owner: string; readonly repo: string } | null;
+  readonly kubeContext: string | null;
   readonly mode: 'act' | 'observe';
   /** Whether releases are tags of this repository. */
   readonly isGitRepository: boolean;
@@ -36,7 +37,7 @@ export type ChannelKind = 'slack' | 'email' | 'webhook';
 
 /** Without anybody to ask: what was found, and defaults. */
 export function assumed(found: Found, account: string): Answers {
-  const { product, owner, services, prometheus, querySet, github, isGitRepository } = found;
+  const { product, owner, services, prometheus, querySet, github, kubeContext, isGitRepository } = found;
   return {
     product,
     owner: owner ?? account,
@@ -47,6 +48,7 @@ export function assumed(found: Found, account: string): Answers {
         : { kind: 'prometheus', url: prometheus.url, set: querySet, jobs: prometheus.jobs },
     channels: ['slack', 'email'],
     github,
+    kubeContext,
     mode: 'act',
     isGitRepository,
   };

@@ -25,6 +25,7 @@ export async function detect(folder: string, env: NodeJS.ProcessEnv): Promise<Fo
     owner: await ask('git', ['config', '--get', 'user.name'], folder),
     services: services.length > 0 ? services : [await plainService(folder, package_, script, say)],
     namespace: context?.namespace ?? 'default',
+    kubeContext: context?.name ?? null,
     prometheus: await findPrometheus(folder, env, say),
     querySet: await querySetOf(folder, package_),
     github,
@@ -88,7 +89,12 @@ async function deployScript(folder: string, say: (line: string) => void): Promis
 async function githubRemote(folder: string, say: (line: string) => void): Promise<Found['github']> {
   const remote = await ask('git', ['config', '--get', 'remote.origin.url'], folder);
   const [, owner, repo] = /github\.com[:/]([\w.-]+)\/([\w.-]+?)(?:\.git)?\/?$/.exec(remote ?? '') ?? [];
-  if (owner === undefined || repo === undefined) return null;
+  if (owner === undefined || repo === undefined) {
+    const host = /^(?:\w+:\/\/)?(?:[^@/]*@)?([\w.-]+)[:/]/.exec(remote ?? '')?.[1];
+    if (host !== undefined)
+      say(`git remote: at ${host}, which is not GitHub: incident reports stay in the data folder`);
+    return null;
+  }
   say(`git remote: ${owner}/${repo} on GitHub`);
   return { owner, repo };
 }

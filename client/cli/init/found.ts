@@ -2,7 +2,11 @@ import type { FoundPrometheus } from './prometheus.ts';
 
 /** Where a service runs, as far as its folder tells. */
 export type Where =
-  | { readonly kind: 'kubernetes'; readonly namespace: string; readonly workload: string }
+  | {
+      readonly kind: 'kubernetes';
+      readonly namespace: string;
+      readonly workload: string;
+    }
   | { readonly kind: 'systemd' }
   /** A script that deploys, relative to the folder; `null`: none is there. */
   | { readonly kind: 'command'; readonly script: string | null };
@@ -22,6 +26,8 @@ export interface Found {
   readonly services: readonly FoundService[];
   /** Of the kube context. */
   readonly namespace: string;
+  /** Its name: a later `use-context` must not turn rollbacks to another cluster; `null`: there is none. */
+  readonly kubeContext: string | null;
   readonly prometheus: FoundPrometheus | null;
   /** Which ready-made queries fit, as far as the dependencies tell. */
   readonly querySet: string | null;

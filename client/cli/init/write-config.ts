@@ -73,7 +73,7 @@ function channelLines(channel: ChannelKind, env: NodeJS.ProcessEnv, toDo: string
 function servicePart(service: ServiceAnswers, answers: Answers, toDo: string[]): string[] {
   return [
     `      ${service.name}:`,
-    ...targetPart(service, toDo),
+    ...targetPart(service, answers, toDo),
     ...metricsPart(service, answers.metrics, toDo),
     '        # Asked of every instance with each check.',
     `        health: { path: ${quoted(service.healthPath)} }`,
@@ -88,12 +88,17 @@ function servicePart(service: ServiceAnswers, answers: Answers, toDo: string[]):
   ];
 }
 
-function targetPart({ name, where, port }: ServiceAnswers, toDo: string[]): string[] {
+function targetPart(
+  { name, where, port }: ServiceAnswers,
+  { kubeContext }: Answers,
+  toDo: string[],
+): string[] {
   if (where.kind === 'kubernetes')
     return [
       '        # What is live is read from the workload; a rollback sets its pod template back. See docs/kubernetes.md for the rights.',
       '        deploy_target:',
       '          kind: kubernetes',
+      ...(kubeContext === null ? [] : [`          context: ${quoted(kubeContext)}`]),
       `          namespace: ${quoted(where.namespace)}`,
       `          workload: ${quoted(where.workload)}`,
       ...(port === null ? [] : [`          port: ${port}`]),

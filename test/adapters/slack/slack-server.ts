@@ -70,6 +70,8 @@ export async function startSlack() {
       case 'chat.update':
         if (args.channel !== 'C0123456789') return { ok: false, error: 'channel_not_found' };
         return { ok: true, channel: args.channel, ts: args.ts ?? `1700000000.00000${count}` };
+      case 'auth.test':
+        return { ok: true, team: 'Acme', user: 'orchestrator', bot_id: 'B1' };
       case 'chat.postEphemeral':
         return { ok: true, message_ts: `1700000000.00000${count}` };
       case 'files.getUploadURLExternal':

@@ -5,7 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { afterEach, describe, expect, it } from 'vitest';
+import { botToken, startSlack } from '../../adapters/slack/slack-server.ts';
 import { afterwards, cleanUp, temporaryFolder } from '../../adapters/temporary.ts';
+import { anIssuer } from '../access/an-issuer.ts';
 import { runCli } from '../run-cli.ts';
 
 afterEach(cleanUp);
@@ -210,6 +212,37 @@ describe('the doctor and the ways to people', () => {
     expect(stranger.find('github')).toMatchObject(failure(/401/, /make a new token/));
     expect(JSON.stringify(stranger.all)).not.toContain('wr0ng');
     expect(silent.find('github')).toMatchObject(failure(/has no issues/, /switch issues on/));
+  });
+
+  it('asks Slack for the bot and identity providers for their name, and pages nobody', async () => {
+    const slack = await startSlack();
+    afterwards(() => slack.close());
+    const issuer = await anIssuer();
+    const text = (issuerUrl: string) => `rollback_policy:
+  notifications:
+    slack_app: { bot_token: "\${SLACK_BOT_TOKEN}", channel: C0123456789, signing_secret: "\${SLACK_SIGNING}", api_url: "${slack.apiUrl}" }
+    pagerduty: { routing_key: "\${PAGER_KEY}" }
+access:
+  workloads:
+    - { issuer: "${issuerUrl}", audience: a, claims: { repository: acme/shop }, role: pipeline }
+`;
+    const env = { SLACK_SIGNING: 'signing-secret-of-slack', PAGER_KEY: 'R0UT1NGKEY0000000000000000000000' };
+    const [well, ill] = await Promise.all([
+      examine(text(issuer.url), { ...env, SLACK_BOT_TOKEN: botToken }),
+      examine(text(`${issuer.url}/`), { ...env, SLACK_BOT_TOKEN: 'xoxb-0000-another-token' }),
+    ]);
+    expect(well.find('slack_app')).toMatchObject({ ok: true, detail: 'the bot is orchestrator of Acme' });
+    expect(well.find('rollback_policy.notifications.pagerduty')).toMatchObject({
+      ok: true,
+      detail: expect.stringContaining('not tried'),
+    });
+    expect(well.find('identity provider')).toMatchObject({ ok: true, mend: null });
+    expect(ill.find('slack_app')).toMatchObject(failure(/invalid_auth/, /copy its bot token/));
+    expect(ill.find('identity provider')).toMatchObject(
+      failure(/says that its issuer is/, /with or without a slash/),
+    );
+    expect(JSON.stringify([well.all, ill.all])).not.toContain('another-token');
+    expect(slack.calls('apps.connections.open')).toEqual([]);
   });
 
   it('warns where nobody would be told', async () => {

@@ -77,6 +77,7 @@ const folders: readonly Case[] = [
       'web-front': {
         deploy_target: {
           kind: 'kubernetes',
+          context: 'prod',
           namespace: 'shop',
           workload: 'deployment/Web-Front',
           port: 8080,

@@ -168,7 +168,7 @@ describe('people in Slack', () => {
 
   it('order a rollback by slash command', async () => {
     await listening();
-    const line = aLine('rollback shop the cart is <empty> --to v1.2.1 --environment staging');
+    const line = aLine('rollback shop “the cart is <empty>” --to v1.2.1 --environment staging');
     slack.send('slash_commands', 'e1', line);
     await eventually(() => slack.answers.length === 1);
     expect(given).toEqual([
