@@ -24,6 +24,17 @@ const commands = [
 afterEach(cleanUp);
 
 describe('the command line', () => {
+  it('watches every product on a terminal only: lines of many products would be nobody’s story', async () => {
+    const { code, stderr } = await runCli(['status', '--watch'], {
+      ORCHESTRATOR_API: 'http://127.0.0.1:9',
+      ORCHESTRATOR_TOKEN: 'x',
+    });
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('without a terminal --watch needs a product'),
+    });
+  });
+
   it('lists every command by what one wants to do, and what the exit codes mean', async () => {
     const { code, stdout } = await runCli(['--help']);
     expect(code).toBe(0);
@@ -468,6 +479,15 @@ describe('rollback --direct, with Temporal down', { timeout: 60_000 }, () => {
     expect(bad).toMatchObject({ deployment: 'deploy-v2', outcome: 'rolled_back' });
     expect(await store.releases.list(shop)).toMatchObject([
       { release: 'v2', standing: 'held', author: 'ana' },
+    ]);
+    expect(await store.audit.list({ limit: 5 })).toMatchObject([
+      {
+        who: 'ana',
+        call: 'rollback --direct',
+        from: 'the command line, without Temporal',
+        why: 'UI breaking',
+        status: 200,
+      },
     ]);
     const journal = (await readFile(join(data, 'direct-journal.jsonl'), 'utf8')).trim().split('\n');
     expect(journal.map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(journal.map(() => id));
