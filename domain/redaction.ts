@@ -33,34 +33,77 @@ export function createRedactor(secrets: Iterable<string>): Redactor {
   return redactor;
 }
 
-/** As it is, in JSON, and in a URL. */
+/** As it is, in JSON, in JSON within JSON, and in a URL. */
 function formsOf(secret: string): string[] {
-  return [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)];
+  return [secret, inJson(secret), inJson(inJson(secret)), encodeURIComponent(secret)];
 }
 
-const names =
-  '[\\w.-]*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)';
+const inJson = (text: string) => JSON.stringify(text).slice(1, -1);
 
-/** What is a secret by its name or its form, whoever's it is. Each keeps its name, so that a reader sees what was there. */
+/** How the name of a secret ends. What stands before it is not matched: that would look at long words again from each of their letters. */
+const names = [
+  'password',
+  'passwd',
+  'passphrase',
+  // Not the shell's working directory.
+  String.raw`pwd(?!\\*["']?\s*[:=]\s*\\*["']?[/~])`,
+  'secret',
+  'token',
+  'api[_-]?key',
+  'access[_-]?key',
+  'private[_-]?key',
+  'credentials?',
+].join('|');
+
+/** Between a name and its value, in JSON and in JSON that is a text of other JSON. */
+const between = String.raw`\\*["']?\s*[:=]\s*`;
+
+/**
+ * Quoted, with as many backslashes before the quotes as the text is deep in other JSON; a quote or backslash of its own has more of
+ * them. A quote that nothing closes is the end of a text that was cut off.
+ */
+const quoted = [
+  String.raw`(?<deep>\\*)(?<quote>["'])`,
+  String.raw`(?:(?:\k<deep>\\){2}|\k<deep>\\\k<deep>["']|\k<deep>\\[^\\"'\r\n]|(?!\k<quote>)[^\\\r\n])*`,
+  String.raw`\k<deep>\k<quote>`,
+].join('');
+const cutOff = String.raw`\\*(?<open>["'])(?:(?!\k<open>)[^\r\n])+`;
+// What is hidden already stays as it is.
+const bare = String.raw`(?:\[redacted\]|[^\s"',;&)}\]\\]|\\(?!["']))+`;
+
+/** Sentences about an option go on with one of these. */
+const ordinaryWords =
+  'and|are|as|at|by|can|for|from|has|in|is|may|must|needs?|nor|not|of|on|or|that|to|was|with';
+
+/**
+ * What is a secret by its name or its form, whoever's it is. Each keeps its name, so that a reader sees what was there. They run
+ * on everything that is written or sent, so each takes time in proportion to the text: none may begin in the middle of what it has passed.
+ */
 const patterns: readonly (readonly [RegExp, string])[] = [
   // A header, up to the line's end: whatever scheme it has.
   [
-    /\b(authorization|proxy-authorization|cookie|set-cookie)(["']?\s*[:=]\s*["']?)[^"'\r\n]+/gi,
+    /\b(authorization|proxy-authorization|cookie|set-cookie)(\\*["']?\s*[:=]\s*\\*["']?)[^"'\r\n]+/gi,
     `$1$2${hidden}`,
   ],
+  [new RegExp(`(${names})(${between})(?:${quoted}|${cutOff}|${bare})`, 'gi'), `$1$2${hidden}`],
+  // A word of a command line, also of one that is a list.
   [
-    new RegExp(`\\b(${names})(["']?\\s*[:=]\\s*)("[^"\\r\\n]*"|'[^'\\r\\n]*'|[^\\s"',;&)}\\]]+)`, 'gi'),
+    new RegExp(
+      String.raw`(?<![\w-])(--[\w-]*(?:${names}))([ \t]+|\\*["'],\s*)(?!-|(?:${ordinaryWords})\b)(?:${quoted}|${bare})`,
+      'gi',
+    ),
     `$1$2${hidden}`,
   ],
   // The password in an address.
-  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi, `$1:${hidden}@`],
+  [/(:\/\/[^\s/:@]*):[^\s/@]+@/g, `$1:${hidden}@`],
   [/\bBearer\s+[\w.~+/-]{8,}=*/g, `Bearer ${hidden}`],
-  // GitHub, Slack, AWS, ours, and identity tokens.
+  // GitHub, GitLab, Slack, AWS, and ours.
   [
-    /\b(?:gh[opsur]_\w{20,}|github_pat_\w{20,}|xox[abeprs]-[\w-]{10,}|xapp-[\w-]{10,}|AKIA[A-Z0-9]{16}|rbo_[0-9a-f]{12}_[\w-]{43})\b/g,
+    /\b(?:gh[opsur]_\w{20,}|github_pat_\w{20,}|glpat-[\w.-]{20,}|xox[abeprs]-[\w-]{10,}|xapp-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|rbo_[0-9a-f]{12}_[\w-]{43})\b/g,
     hidden,
   ],
-  [/\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/g, hidden],
+  // An identity token; what it begins with tells only how it is signed.
+  [/(?<=\beyJ[\w-]{8,}\.)eyJ[\w-]{8,}\.[\w-]+/g, hidden],
   [/\bhttps:\/\/hooks\.slack\.com\/services\/[\w/]+/g, `https://hooks.slack.com/services/${hidden}`],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, hidden],
 ];

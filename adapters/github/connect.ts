@@ -1,6 +1,7 @@
 import { retry } from '@octokit/plugin-retry';
 import { throttling } from '@octokit/plugin-throttling';
 import { Octokit } from '@octokit/rest';
+import { RefusedAddress } from '../http/guarded-agent.ts';
 import { orAborted } from '../or-aborted.ts';
 
 export interface GitHubRepository {
@@ -18,16 +19,62 @@ export function octokitFor({ token, baseUrl, owner, repo }: GitHubRepository): O
   const mayWait = (seconds: number, _request: unknown, _octokit: unknown, tries: number) =>
     tries < 2 && seconds <= longestWaitSeconds;
   const silent = () => undefined;
-  return new (Octokit.plugin(throttling, retry))({
+  return new (Octokit.plugin(askOnceWhereRefused, throttling, retry))({
     auth: token,
     baseUrl,
     userAgent: 'rollback-orchestrator',
+    request: { fetch: fetchFromOneHost },
     log: { debug: silent, info: silent, warn: silent, error: silent },
     throttle: {
       id: `${baseUrl ?? ''}/${owner}/${repo}`,
       onRateLimit: mayWait,
       onSecondaryRateLimit: mayWait,
     },
+  });
+}
+
+class RefusedRedirect extends Error {
+  override readonly name = 'RefusedRedirect';
+}
+
+const mostRedirects = 3;
+
+/**
+ * The token, and what is asked, are for the configured host alone. Redirects within it are followed, since a repository that was
+ * renamed is found by them.
+ */
+async function fetchFromOneHost(given: string, init: RequestInit): Promise<Response> {
+  let url = given;
+  for (let redirects = 0; ; redirects += 1) {
+    const response = await fetch(url, { ...init, redirect: 'manual' });
+    const location = response.headers.get('location');
+    if (location === null || ![301, 302, 303, 307, 308].includes(response.status)) return response;
+    await response.body?.cancel();
+    const next = new URL(location, url);
+    const from = new URL(url).origin;
+    if (next.origin !== from)
+      throw new RefusedRedirect(
+        `${from} redirects to ${next.origin}; redirects to another host are not followed`,
+      );
+    // Only these two leave what is sent as it is.
+    if (init.method !== 'GET' && ![307, 308].includes(response.status))
+      throw new RefusedRedirect(
+        `${from} redirects ${init.method} to ${next.pathname}: has the repository moved?`,
+      );
+    if (redirects === mostRedirects)
+      throw new RefusedRedirect(`${from} redirects more than ${mostRedirects} times`);
+    url = next.href;
+  }
+}
+
+/** Of Octokit's plugins the innermost: what was refused here will be refused again. */
+function askOnceWhereRefused(octokit: Pick<Octokit, 'hook'>): void {
+  octokit.hook.error('request', (error, options) => {
+    const { cause } = error;
+    const reason = cause instanceof TypeError ? cause.cause : cause;
+    if (reason instanceof RefusedAddress || reason instanceof RefusedRedirect)
+      options.request = { ...options.request, retries: 0 };
+    throw error;
   });
 }
 

@@ -191,7 +191,7 @@ async function askOnce<T>(
   const response = await request(`${server}${path}`, {
     method,
     signal,
-    ...(dispatcher && { dispatcher }),
+    dispatcher,
     headers: { ...headers, accept, ...(body !== undefined && { 'content-type': contentType }) },
     body: body === undefined ? null : JSON.stringify(body),
   });

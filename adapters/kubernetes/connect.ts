@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { RequestContext } from '@kubernetes/client-node';
 import type { Dispatcher } from 'undici';
+import { createGuardedAgent } from '../http/guarded-agent.ts';
 
 /** Which cluster, as whom. */
 export interface ClusterAccess {
@@ -16,7 +17,7 @@ export interface ClusterAccess {
 export interface Credentials {
   readonly server: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly dispatcher: Dispatcher | undefined;
+  readonly dispatcher: Dispatcher;
 }
 
 /**
@@ -37,19 +38,33 @@ export async function connect(access: ClusterAccess): Promise<() => Promise<Cred
   }
   const server = config.getCurrentCluster()?.server;
   if (server === undefined) throw new Error(`${placeOf(access)} names no cluster in its current context`);
+  // The client's own connections are made without a look at the address.
+  let connection: ReturnType<typeof config.createDispatcherOptions> | undefined;
+  const optionsOf = config.createDispatcherOptions.bind(config);
+  config.createDispatcherOptions = (...given) => {
+    connection = optionsOf(...given);
+    return connection;
+  };
+  const guarded = (made: Dispatcher | undefined): Dispatcher => {
+    if (connection?.type === 'agent') return createGuardedAgent({ connect: connection.connect });
+    // A proxy connects in our stead.
+    return made ?? createGuardedAgent();
+  };
   // Each call makes a pool of connections; the first is kept, or every question would begin with a handshake.
   let kept: Dispatcher | undefined;
   return async () => {
     const headers: Record<string, string> = {};
+    let made: Dispatcher | undefined;
     const context = {
       setHeaderParam: (name: string, value: string) => {
         headers[name] = value;
       },
       setDispatcher: (dispatcher: Dispatcher) => {
-        kept ??= dispatcher;
+        made = dispatcher;
       },
     };
     await config.applySecurityAuthentication(context as unknown as RequestContext);
+    kept ??= guarded(made);
     return { server: server.replace(/\/+$/, ''), headers, dispatcher: kept };
   };
 }

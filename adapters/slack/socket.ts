@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import type { SocketModeClient } from '@slack/socket-mode';
+import { createGuardedAgent } from '../http/guarded-agent.ts';
 
 export interface SlackSocketOptions {
   /** `xapp-…`, a secret. */
@@ -55,8 +57,22 @@ export function openSlackSocket(options: SlackSocketOptions): SlackSocket {
   async function connectOnce(): Promise<boolean> {
     const { SocketModeClient, LogLevel } = await import('@slack/socket-mode');
     const { appToken, apiUrl } = options;
+    const sockets = new Set<Socket>();
+    // The library does not say why.
+    let failed: Error | null = null;
+    const dispatcher = createGuardedAgent({
+      // A WebSocket is HTTP/1.1.
+      connect: { allowH2: false },
+      onConnect: (error, socket) => {
+        failed = error ?? failed;
+        if (socket === null) return;
+        sockets.add(socket);
+        socket.once('close', () => sockets.delete(socket));
+      },
+    });
     const client = new SocketModeClient({
       appToken,
+      dispatcher,
       autoReconnectEnabled: false,
       logger: silent(LogLevel.ERROR),
       clientOptions: {
@@ -80,9 +96,17 @@ export function openSlackSocket(options: SlackSocketOptions): SlackSocket {
       );
     });
     const over = new Promise<void>((resolve) => void client.once('disconnected', () => resolve()));
-    await greeted(client);
-    await over;
-    return asked;
+    try {
+      await greeted(client);
+      await over;
+      return asked;
+    } catch (error) {
+      throw failed ?? error;
+    } finally {
+      // A connection that became a WebSocket is no longer the agent's, and a peer that is gone would leave it open.
+      for (const socket of sockets) socket.destroy();
+      await dispatcher.destroy();
+    }
   }
 
   /** Slack says hello over a connection that works; without it this one is given up, and so is one that comes too late. */

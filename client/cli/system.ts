@@ -1,9 +1,7 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { setGlobalDispatcher } from 'undici';
 import type { Catalog } from '../../activities/dependencies.ts';
-import { createGuardedAgent } from '../../adapters/http/guarded-agent.ts';
 import { openStore, type Store } from '../../adapters/store/store.ts';
 import { findConfigFile } from '../../config/find-config-file.ts';
 import { type Config, loadConfig, parseConfig } from '../../config/load.ts';
@@ -13,6 +11,7 @@ import { controlQueue, watchQueue } from '../../domain/queues.ts';
 import { createRedactor, type Redactor } from '../../domain/redaction.ts';
 import { type ConfiguredCatalog, createCatalog } from '../../worker/catalog.ts';
 import { type CommonOptions, dataFolder } from './context.ts';
+import { guardRequests } from './guard-requests.ts';
 
 /** Store, configuration and catalog of this process: what `up`, `doctor` and `rollback --direct` have in common. */
 export interface System {
@@ -39,8 +38,7 @@ export type PolicyRole = 'publish' | 'follow' | 'own';
 
 /** Loads the configuration and opens the store. */
 export async function openSystem(options: CommonOptions, role: PolicyRole): Promise<System> {
-  // Every address of the configuration is asked through it.
-  setGlobalDispatcher(createGuardedAgent());
+  guardRequests();
   const folder = dataFolder(options);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);

@@ -1,5 +1,6 @@
 import type { ECSClient, Service, ServiceDeployment, Task, TaskDefinition } from '@aws-sdk/client-ecs';
 import { type AwsCall, AwsError, awsCalls } from '../../aws/aws-call.ts';
+import { refuseLinkLocal } from '../../http/guarded-agent.ts';
 import type { AwsEcsOptions } from '../aws-ecs.ts';
 
 /** The calls of Amazon ECS that we make, about one service. */
@@ -49,6 +50,8 @@ export function createEcs(
   const { region } = ref;
   let loaded: Promise<{ sdk: Sdk; client: ECSClient }> | null = null;
   const load = async () => {
+    // Its connections are its own, since it has to reach link-local addresses itself, for its credentials.
+    if (endpoint !== undefined) await refuseLinkLocal(endpoint);
     const sdk = await import('@aws-sdk/client-ecs');
     return { sdk, client: new sdk.ECSClient({ region, endpoint, maxAttempts: 3 }) };
   };

@@ -1,5 +1,6 @@
 import type { CloudWatchClient, MetricDataQuery, MetricDataResult } from '@aws-sdk/client-cloudwatch';
 import { awsWords } from '../../aws/aws-call.ts';
+import { refuseLinkLocal } from '../../http/guarded-agent.ts';
 import type { Blindness } from '../per-instance.ts';
 import type { Steps } from '../steps.ts';
 import type { MetricQuery } from './queries.ts';
@@ -33,6 +34,8 @@ type Sdk = typeof import('@aws-sdk/client-cloudwatch');
 export function createCloudWatchApi({ region, endpoint }: CloudWatchAccess): CloudWatchApi {
   let loaded: Promise<{ sdk: Sdk; client: CloudWatchClient }> | null = null;
   const load = async () => {
+    // Its connections are its own, since it has to reach link-local addresses itself, for its credentials.
+    if (endpoint !== undefined) await refuseLinkLocal(endpoint);
     const sdk = await import('@aws-sdk/client-cloudwatch');
     const where = endpoint === undefined ? { region } : { region, endpoint };
     // The next check is the next attempt: one of our own would wait for Retry-After, and for nothing but a time limit.

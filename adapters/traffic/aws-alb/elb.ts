@@ -6,6 +6,7 @@ import type {
   TargetHealthDescription,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { type AwsCall, awsCalls } from '../../aws/aws-call.ts';
+import { refuseLinkLocal } from '../../http/guarded-agent.ts';
 import type { AwsAlbOptions } from '../aws-alb.ts';
 import type { Remembered } from './actions.ts';
 
@@ -38,6 +39,8 @@ export function createElb(options: AwsAlbOptions): (signal: AbortSignal) => Prom
     throw new Error(`aws-alb: rule is "${rule}"; allowed is the ARN of a listener rule or of a listener`);
   let loaded: Promise<{ sdk: Sdk; client: ElasticLoadBalancingV2Client }> | null = null;
   const load = async () => {
+    // Its connections are its own, since it has to reach link-local addresses itself, for its credentials.
+    if (endpoint !== undefined) await refuseLinkLocal(endpoint);
     const sdk = await import('@aws-sdk/client-elastic-load-balancing-v2');
     return { sdk, client: new sdk.ElasticLoadBalancingV2Client({ region, endpoint, maxAttempts: 3 }) };
   };

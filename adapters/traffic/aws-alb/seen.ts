@@ -1,7 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request } from 'undici';
+import { request } from 'undici';
 import { boundedText } from '../../bounded-text.ts';
+import { createGuardedAgent, RefusedAddress } from '../../http/guarded-agent.ts';
 import type { AlbReach } from '../aws-alb.ts';
 import { pageBegin } from './actions.ts';
 
@@ -39,7 +40,7 @@ async function shownAt(
   signal: AbortSignal,
 ): Promise<string> {
   const found = [node];
-  const dispatcher = new Agent({
+  const dispatcher = createGuardedAgent({
     pipelining: 0,
     connect: { lookup: (_host, _options, tell) => tell(null, found) },
   });
@@ -51,6 +52,8 @@ async function shownAt(
     return statusCode === 503 && text.text().startsWith(pageBegin) ? 'maintenance' : 'traffic';
   } catch (error) {
     signal.throwIfAborted();
+    // It will not be another one later.
+    if (error instanceof RefusedAddress) throw error;
     return `${node.address} ${error instanceof Error ? error.message : String(error)}`;
   } finally {
     await dispatcher.destroy();

@@ -6,11 +6,13 @@ import { lookAtPeople } from '../doctor/look-at-people.ts';
 import { lookAtProducts } from '../doctor/look-at-products.ts';
 import { lookAtTemporal } from '../doctor/look-at-temporal.ts';
 import { exitCode } from '../exit-codes.ts';
+import { guardRequests } from '../guard-requests.ts';
 import { type Paint, paintFor } from '../paint.ts';
 import { openSystem } from '../system.ts';
 
 /** Looks at everything a rollback will need, before it is needed, and says how to mend what is not well. */
 export async function doctor(_args: string[], options: CommonOptions & { fetch?: boolean }): Promise<void> {
+  guardRequests();
   const machine = await lookAtMachine(options);
   const temporal = await lookAtTemporal(options, options.fetch ?? false);
   const { config, findings: configuration } = await lookAtConfiguration(options);

@@ -462,6 +462,13 @@ describe('a service of Amazon ECS, when AWS does not do it', { timeout: 20_000 }
     expect(ecs.primary()?.taskDefinition).toBe(v1);
   });
 
+  it('asks no link-local endpoint', async () => {
+    const target = createAwsEcsTarget({ service: serviceArn, endpoint: 'http://169.254.1.1' });
+    await expect(target.live('api', signal)).rejects.toThrow(
+      '169.254.1.1 is a link-local address, where clouds keep their metadata: it is not asked',
+    );
+  });
+
   it('stops with the step, in the middle of a call', async () => {
     const { ecs, target } = await running('v2');
     ecs.scripted.push(null);

@@ -47,10 +47,13 @@ function targetOf(options: KubernetesApiOptions) {
   return createKubernetesTarget({ ...options, namespace: 'shop', workloads: { api: 'deployment/web' } });
 }
 
-async function aKubeconfig(server: string): Promise<string> {
+async function aKubeconfig(
+  server: string,
+  cluster: object = { 'insecure-skip-tls-verify': true },
+): Promise<string> {
   const file = join(await temporaryFolder(), 'kubeconfig');
   const config = {
-    clusters: [{ name: 'c', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    clusters: [{ name: 'c', cluster: { server, ...cluster } }],
     users: [{ name: 'u', user: { token: 'hush' } }],
     contexts: [{ name: 'prod', context: { cluster: 'c', user: 'u' } }],
     'current-context': 'prod',
@@ -206,6 +209,18 @@ describe('a kubeconfig', { timeout: 20_000 }, () => {
     const target = targetOf({ kubeconfig, context: 'staging' });
     await expect(target.live('api', signal)).rejects.toThrow(/has no context staging; it has prod/);
   });
+
+  it.for([{ 'insecure-skip-tls-verify': true }, {}])(
+    'sends its credentials to no link-local address: a cluster with %o',
+    async (cluster) => {
+      const kubeconfig = await aKubeconfig('https://169.254.1.1:6443', cluster);
+      const startedMs = performance.now();
+      await expect(targetOf({ kubeconfig }).live('api', signal)).rejects.toThrow(
+        '169.254.1.1 is a link-local address, where clouds keep their metadata: it is not asked',
+      );
+      expect(performance.now() - startedMs).toBeLessThan(4_000);
+    },
+  );
 
   it('is not looked for by a worker that has no Kubernetes: the client is loaded with the first question', async () => {
     const { execFile } = await import('node:child_process');

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { request } from 'undici';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createGuardedAgent, isRefused } from '../../../adapters/http/guarded-agent.ts';
+import { createGuardedAgent, isRefused, refuseLinkLocal } from '../../../adapters/http/guarded-agent.ts';
 
 const agent = createGuardedAgent();
 afterAll(() => agent.close());
@@ -34,6 +34,23 @@ describe('addresses of this link', () => {
       await expect(request(`http://${host}/latest/meta-data/`, { dispatcher: agent }), host).rejects.toThrow(
         /is a link-local address, where clouds keep their metadata: it is not asked/,
       );
+  });
+
+  it('are found by a lookup of one’s own as well', async () => {
+    const own = createGuardedAgent({
+      connect: { lookup: (_host, _options, tell) => tell(null, [{ address: '169.254.1.1', family: 4 }]) },
+    });
+    await expect(request('http://shop.example/', { dispatcher: own })).rejects.toThrow(
+      'shop.example (169.254.1.1) is a link-local address',
+    );
+    await own.close();
+  });
+
+  it('are found before a client is made that has connections of its own', async () => {
+    for (const host of ['169.254.1.1:8000', '[fe80::1]', '[::ffff:169.254.1.1]', '2851995905'])
+      await expect(refuseLinkLocal(`http://${host}/`), host).rejects.toThrow(/is a link-local address/);
+    for (const host of ['127.0.0.1:8000', 'localhost', 'nowhere.invalid'])
+      await expect(refuseLinkLocal(`http://${host}/`), host).resolves.toBeUndefined();
   });
 
   it('leave everything else as it is', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGitHubIssues } from '../../../adapters/issues/github-issues.ts';
+import { startReceiver } from '../notify/receiver.ts';
 import { startGitHub } from './github-server.ts';
 import { anIssue, describeIssueTracker } from './issue-tracker.contract.ts';
 
@@ -106,5 +107,34 @@ describe('issues on GitHub', { timeout: 20_000 }, () => {
   it('give up in time when GitHub cannot be reached', async () => {
     const tracker = createGitHubIssues({ ...at('http://127.0.0.1:1'), timeoutMs: 300 });
     await expect(tracker.open(anIssue(), signal)).rejects.toThrow('the issue was not open within 300 ms');
+  });
+
+  it('do not follow a redirect to another host, which would be told what is asked, and perhaps the token', async () => {
+    const other = await startReceiver((_one, response) => response.writeHead(200).end('[]'));
+    const first = await startReceiver((_one, response) =>
+      response.writeHead(302, { location: `${other.origin}/repos/acme/shop/issues` }).end(),
+    );
+    await expect(createGitHubIssues(at(first.origin)).open(anIssue(), signal)).rejects.toThrow(
+      `${first.origin} redirects to ${other.origin}; redirects to another host are not followed`,
+    );
+    expect(other.received).toEqual([]);
+    // What was refused is not tried again.
+    expect(first.received.every(({ headers }) => headers.authorization === `token ${token}`)).toBe(true);
+    expect(first.received).toHaveLength(1);
+    await first.close();
+    await other.close();
+  });
+
+  it('follow a redirect within the host for what is read, as for a repository that was renamed', async () => {
+    const moved = await startReceiver(({ path }, response) => {
+      if (path.startsWith('/repos/'))
+        response.writeHead(301, { location: path.replace('/repos/acme/shop', '/repositories/7') }).end();
+      else response.writeHead(200, { 'content-type': 'application/json' }).end('[]');
+    });
+    await expect(createGitHubIssues(at(moved.origin)).open(anIssue(), signal)).rejects.toThrow(
+      `${moved.origin} redirects POST to /repositories/7/issues: has the repository moved?`,
+    );
+    expect(moved.received.some(({ path }) => path.startsWith('/repositories/7/issues?'))).toBe(true);
+    await moved.close();
   });
 });

@@ -340,6 +340,17 @@ describe('asking CloudWatch', () => {
     expect(await other).toMatchObject({ kind: 'measured' });
   });
 
+  it('asks no link-local endpoint', async () => {
+    const source = createCloudWatchSource({ region: 'eu-central-1', endpoint: 'http://169.254.1.1', alb });
+    const { signal } = new AbortController();
+    expect(await source.measure({ ...where, instances: [], cursor: null, signal })).toMatchObject({
+      kind: 'error',
+      reason: expect.stringContaining(
+        '169.254.1.1 is a link-local address, where clouds keep their metadata: it is not asked',
+      ),
+    });
+  });
+
   it('knows a placeholder that there is not', () => {
     expect(cloudWatchQueryProblem('{{service}}')).toBeNull();
     expect(cloudWatchQueryProblem('{{release}}')).toContain('{{release}} is not known; allowed: {{product}}');

@@ -335,6 +335,18 @@ describe('AWS ALB, when AWS does not do it', { timeout: 30_000 }, () => {
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret-key-of-the-test');
   });
 
+  it('asks no link-local endpoint, and no link-local node whether it shows the page', async () => {
+    const refused = '169.254.1.1 is a link-local address, where clouds keep their metadata: it is not asked';
+    const traffic = createAwsAlbTraffic({
+      rule: ruleArn,
+      targetGroups: [blue],
+      endpoint: 'http://169.254.1.1',
+    });
+    await expect(traffic.state('api', signal)).rejects.toThrow(refused);
+    const shown = aTraffic(await startElb(), { url: 'http://169.254.1.1/', inForceWithinMs: 60_000 });
+    await expect(shown.stop('api', stop)).rejects.toThrow(refused);
+  });
+
   it('stops with the step, in the middle of a call', async () => {
     const elb = await startElb();
     elb.scripted.push(null);

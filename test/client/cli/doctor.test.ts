@@ -135,6 +135,34 @@ describe('the doctor', () => {
   });
 });
 
+describe('the doctor and link-local addresses', () => {
+  const said = /169\.254\.1\.1 is a link-local address, where clouds keep their metadata: it is not asked/;
+
+  it('asks none of them for the metrics of a product', async () => {
+    const live = JSON.stringify({
+      configured: 'v1',
+      instances: [{ id: 'web/0', release: 'v1', running: true, url: 'http://127.0.0.1:2' }],
+    });
+    for (const metrics of [
+      '{ kind: prometheus, url: "http://169.254.1.1:9090" }',
+      '{ kind: json, url: "http://169.254.1.1/numbers", values: { requests: a, errors: b, latency_percentile: c } }',
+    ]) {
+      const { find } = await examine(aProduct(['echo', live], metrics));
+      expect(find('shop/web metrics'), metrics).toMatchObject(failure(said, /./));
+    }
+  });
+
+  it('neither tells them a token, nor connects to them', async () => {
+    const { find } = await examine(
+      `github: { owner: acme, repo: shop, token: "\${GITHUB_TOKEN}", base_url: "http://169.254.1.1/api" }\n` +
+        'rollback_policy: { notifications: { webhooks: [{ name: ops, url: "http://169.254.1.1/x" }] } }\n',
+      { GITHUB_TOKEN: 'right' },
+    );
+    expect(find('github')).toMatchObject(failure(said, /./));
+    expect(find('rollback_policy.notifications.webhooks[0].url')).toMatchObject(failure(said, /./));
+  });
+});
+
 describe('the doctor and the ways to people', () => {
   const notifications = (lines: string) => `rollback_policy:\n  notifications:\n${lines}`;
 
@@ -251,7 +279,7 @@ access:
   });
 });
 
-function aProduct(live: readonly string[]): string {
+function aProduct(live: readonly string[], metrics = '{ kind: scrape, memory_limit_mb: 64 }'): string {
   return `products:
   shop:
     services:
@@ -262,7 +290,7 @@ function aProduct(live: readonly string[]): string {
           restorable: ['true']
           restore: ['true']
           restart: ['true']
-        metrics: { kind: scrape, memory_limit_mb: 64 }
+        metrics: ${metrics}
 `;
 }
 
