@@ -48,7 +48,7 @@ const contentSecurityPolicy = {
   frameAncestors: ["'none'"],
 };
 
-/** A question to the store takes no longer. */
+/** A question of the API to the store takes no longer. */
 const readingMs = 5_000;
 
 /** The HTTP API: reports from pipelines, commands from people, everything else read from the store. */
@@ -92,7 +92,7 @@ export function createApp(options: AppOptions): App {
   app.use('/v1/*', protect(protection));
   app.use('/static/*', async (context) => assets.serve(context));
   for (const path of pagePaths) app.get(path, signedIn(protection));
-  // A store that hangs: a page and a pipeline are told to try again.
+  // A store that hangs: a pipeline is told to try again.
   const inTime = timeout(readingMs, () => new HTTPException(503, { message: 'unavailable, try again' }));
   // Of no method by itself: a path that cannot be read must still answer 405.
   app.use('/v1/*', (context, next) =>
