@@ -55,8 +55,11 @@ export function createGuardedAgent({
   });
 }
 
-/** For connections that are no requests; an address instead of a name is not looked up, and has to be asked about with `isRefused`. */
-export const guardedLookup = guarded(lookup);
+/** Where to connect to, for connections that are no requests. Throws where that is such an address; of names it is found when they are looked up. */
+export function guardedPlace(host: string, port: number) {
+  if (isRefused(host)) throw new RefusedAddress(host);
+  return { host, port, lookup: guarded(lookup) };
+}
 
 function guarded(ask: LookupFunction): LookupFunction {
   return (hostname, options, callback) =>

@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici';
 import { parseRetryAfter } from '../http/ask-json.ts';
+import { RefusedAddress } from '../http/guarded-agent.ts';
 import { DeliveryError } from './delivery-error.ts';
 
 export interface Post {
@@ -78,5 +79,7 @@ function withoutSecret(answer: string, { url, secrets: others = [] }: Post): str
 
 function networkError(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
+  // A link-local host is no secret, and nothing else of the URL is in it.
+  if (error instanceof RefusedAddress) return error.message;
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from 'kysely';
+import { byName } from '../../domain/redaction.ts';
 import type { Database } from './schema.ts';
 import type { Run } from './store.ts';
 
@@ -36,11 +37,17 @@ export interface AuditRecords {
 
 export function createAuditRecords(db: Kysely<Database>, run: Run): AuditRecords {
   return {
-    append: ({ atMs, from, ...entry }) =>
+    append: ({ atMs, from, why, answer, ...entry }) =>
       run(async () => {
         await db
           .insertInto('audit')
-          .values({ ...entry, at_ms: atMs, origin: from })
+          .values({
+            ...entry,
+            why: why === null ? null : byName(why),
+            answer: byName(answer),
+            at_ms: atMs,
+            origin: from,
+          })
           .execute();
       }),
     list: ({ product, who, limit }) =>

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ProductKey } from '../../domain/identity.ts';
 import type { ReleaseStanding, Standing } from '../../domain/last-known-good.ts';
+import { byName } from '../../domain/redaction.ts';
 import { scope } from './products.ts';
 import type { Database } from './schema.ts';
 import type { Run } from './store.ts';
@@ -14,7 +15,7 @@ export function createReleaseRecords(db: Kysely<Database>, run: Run): ReleaseRec
   return {
     set: (key, { service, release, standing, author, reason, atMs }) =>
       run(async () => {
-        const values = { standing, author, reason, at_ms: atMs };
+        const values = { standing, author, reason: byName(reason), at_ms: atMs };
         await db
           .insertInto('releases')
           .values({ ...scope(key), service, release, ...values })

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { isCode } from '../../durable-file.ts';
+import { guardedPlace } from '../../http/guarded-agent.ts';
 
 const limitBytes = 16 * 1024 * 1024;
 
@@ -77,7 +78,7 @@ function exchange(address: string, command: string, signal: AbortSignal): Promis
 function placeOf(address: string) {
   if (address.includes('/')) return { path: address };
   const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
+  return guardedPlace(address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1)));
 }
 
 function troubleOf(error: unknown): string {

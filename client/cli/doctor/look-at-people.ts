@@ -2,7 +2,7 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { createTransport } from 'nodemailer';
 import { octokitFor, withinDeadline } from '../../../adapters/github/connect.ts';
-import { guardedLookup, isRefused, RefusedAddress } from '../../../adapters/http/guarded-agent.ts';
+import { guardedPlace } from '../../../adapters/http/guarded-agent.ts';
 import { createSlackApi } from '../../../adapters/slack/api.ts';
 import type { Config } from '../../../config/load.ts';
 import { type Finding, looker, Warning } from './finding.ts';
@@ -233,9 +233,8 @@ function tokenIsSet(written: string, text: Config['text']): boolean {
 function connects({ hostname, port, protocol }: URL): Promise<void> {
   const host = hostname.replace(/^\[|\]$/g, '');
   const isTls = protocol === 'https:';
-  if (isRefused(host)) return Promise.reject(new RefusedAddress(host));
-  const place = { host, port: Number(port) || (isTls ? 443 : 80), lookup: guardedLookup };
   return new Promise((resolve, reject) => {
+    const place = guardedPlace(host, Number(port) || (isTls ? 443 : 80));
     const socket = isTls
       ? connectTls({ ...place, servername: host }, () => done())
       : connectTcp(place, () => done());

@@ -16,7 +16,7 @@ export type SlackTrouble = (method: string, response: ServerResponse) => boolean
  * Slack as its documentation describes it, for this machine: the Web API's methods that we use, uploads, and Socket Mode with hello,
  * envelopes, acknowledgements and disconnects.
  */
-export async function startSlack() {
+export async function startSlack(tokens = { bot: botToken, app: appToken }) {
   const called: Called[] = [];
   const uploads: Buffer[] = [];
   const acknowledged: string[] = [];
@@ -59,7 +59,7 @@ export async function startSlack() {
   }
 
   function answerOf(method: string, args: Called['args'], authorization: string): object {
-    if (authorization !== `Bearer ${method === 'apps.connections.open' ? appToken : botToken}`)
+    if (authorization !== `Bearer ${method === 'apps.connections.open' ? tokens.app : tokens.bot}`)
       return { ok: false, error: 'invalid_auth' };
     called.push({ method, args });
     count += 1;

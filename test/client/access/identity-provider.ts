@@ -12,7 +12,10 @@ export interface IdentityProvider {
 }
 
 /** A real OpenID Connect provider on this machine; whoever comes is signed in as `account` without being asked. */
-export async function anIdentityProvider(redirectUri: string): Promise<IdentityProvider> {
+export async function anIdentityProvider(
+  redirectUri: string,
+  clientSecret = 'a-secret-of-the-client',
+): Promise<IdentityProvider> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   afterwards(() => {
@@ -23,7 +26,7 @@ export async function anIdentityProvider(redirectUri: string): Promise<IdentityP
   const known: IdentityProvider = {
     issuer,
     clientId: 'orchestrator',
-    clientSecret: 'a-secret-of-the-client',
+    clientSecret,
     account: { id: 'ada', claims: { email: 'ada@shop.example', groups: ['sre'] } },
   };
   const provider = new Provider(issuer, {
