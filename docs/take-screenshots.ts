@@ -1,5 +1,6 @@
+/// <reference lib="dom" />
 import { mkdir } from 'node:fs/promises';
-import type { BrowserContextOptions } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { aWatchedDay } from '../bench/page/filled-store.ts';
 import { eventually } from '../test/adapters/temporary.ts';
 import { createPageWorld, type PageWorld } from '../test/browser/page-world.ts';
@@ -14,8 +15,9 @@ const phone = { viewport: { width: 390, height: 844 }, isMobile: true, deviceSca
 await mkdir(folder, { recursive: true });
 const stage = await createPageWorld();
 try {
-  const { incident } = await tellStories(stage);
-  await shot('sign-in', '/sign-in', {}, true);
+  await shot('now-empty', '/');
+  const { incident, pending } = await tellStories(stage);
+  await shot('sign-in', '/sign-in', { as: 'nobody' });
   await shot('now', '/');
   await shot('now-dark', '/', { colorScheme: 'dark' });
   await shot('now-phone', '/', phone);
@@ -24,25 +26,39 @@ try {
   await shot('deployment-escalated', '/deployments/payments/deploy-v2', { colorScheme: 'dark' });
   await shot('deployment-veto', '/deployments/prices/deploy-v2');
   await shot('deployment-phone', '/deployments/checkout/deploy-v2', phone);
+  await shot('deployment-viewer', '/deployments/search/deploy-v2', { as: 'viewer' });
+  await shot('now-not-live', '/', { isCut: true });
   await shot('deployments', '/deployments');
   await shot('incidents', '/incidents');
   await shot('incident', `/incidents/${incident}`);
+  await shot('incident-pending', `/incidents/${pending}`);
+  await shot('not-found', '/incidents/inc-nobody-knows');
   await shot('statistics', '/statistics');
   await shot('access', '/access');
 } finally {
   await stage.end();
 }
 
-async function shot(
-  name: string,
-  path: string,
-  options: BrowserContextOptions = {},
-  isSignedOut = false,
-): Promise<void> {
+interface Shot extends BrowserContextOptions {
+  /** Who looks; an admin, unless said otherwise. */
+  readonly as?: 'nobody' | 'viewer';
+  /** Whether the line is cut while somebody looks. */
+  readonly isCut?: boolean;
+}
+
+async function shot(name: string, path: string, { as, isCut, ...options }: Shot = {}): Promise<void> {
   const { page, go } = await stage.open('/', { viewport: { width: 1280, height: 860 }, ...options });
-  if (isSignedOut) await page.context().clearCookies();
+  if (as !== undefined) await page.context().clearCookies();
+  if (as === 'viewer') await signInAsViewer(page);
   await go(path);
   await page.waitForTimeout(800);
+  if (isCut === true) {
+    await page.route('**/live/**', (route) => route.abort());
+    stage.cutLines();
+    await page.waitForFunction(() =>
+      document.querySelector('#liveness')?.textContent?.startsWith('Not live'),
+    );
+  }
   await page.screenshot({
     path: new URL(`${name}.png`, folder).pathname,
     fullPage: name !== 'now-phone' && name !== 'deployment-phone',
@@ -51,8 +67,15 @@ async function shot(
   console.log(name);
 }
 
+async function signInAsViewer(page: Page): Promise<void> {
+  const { secret } = await stage.client.makeToken({ name: `viewer-${Date.now()}`, role: 'viewer' });
+  await page.goto(`${stage.world.api.url}/sign-in`);
+  await page.locator('input[name=token]').fill(secret);
+  await page.locator('form button').first().click();
+}
+
 /** Products in every state there is something to see of. */
-async function tellStories({ world, client }: PageWorld): Promise<{ incident: string }> {
+async function tellStories({ world, client }: PageWorld): Promise<{ incident: string; pending: string }> {
   const begin = async (product: string) => {
     const made = world.addProduct(product);
     await made.haveGood('v1');
@@ -98,7 +121,8 @@ async function tellStories({ world, client }: PageWorld): Promise<{ incident: st
     verdict: 'confirmed',
     note: 'the new price join asks once for each item',
   });
-  return { incident };
+  const { incidents } = await client.incidents({ product: 'payments' });
+  return { incident, pending: incidents[0]?.id as string };
 }
 
 /** A healthy watch of eighteen hours, with every check of it. */

@@ -55,7 +55,8 @@ async function writeDown(
       ...key,
       atMs: Date.now(),
       who: whoAmI(),
-      kind: 'person',
+      // The account's name is taken as it is: nothing proves it.
+      kind: 'nobody',
       from: 'the command line, without Temporal',
       call: 'rollback --direct',
       why: reason.slice(0, 2_000),

@@ -98,7 +98,7 @@ async function waited(
           outcome: deployment.outcome,
           reason: deployment.outcomeReason,
           incident,
-          endsAtMs: deployment.endedAtMs ?? (await client.status(key)).endsAtMs,
+          endsAtMs: deployment.endedAtMs ?? (await endOfWatch(client, key)),
         },
       };
     }
@@ -124,4 +124,13 @@ async function tellProgress(
     method: 'notifications/progress',
     params: { progressToken, progress, total, message },
   });
+}
+
+/** The product's status knows when the watch of what is live ends; of another deployment it says nothing. */
+async function endOfWatch(
+  client: RollbackClient,
+  key: Scope & { deployment: string },
+): Promise<number | null> {
+  const { current, endsAtMs } = await client.status(key);
+  return current?.deployment === key.deployment ? endsAtMs : null;
 }
