@@ -247,7 +247,7 @@ describe('a real Prometheus', () => {
       folder,
     ]);
     expect(run).toMatchObject({ code: 0, stderr: '' });
-    expect(run.stdout).toMatch(/measured for 4 h\n {2}this policy: minute \d+(\.\d+)?: error rate/);
+    expect(run.stdout).toMatch(/measured for 4(\.\d+)? h\n {2}this policy: minute \d+(\.\d+)?: error rate/);
   });
 });
 
