@@ -84,8 +84,10 @@ interface Ports {
 async function run(
   record: RecordFile,
   { program, dataFolder }: SharedServerOptions,
-  ports: Ports,
+  { port, uiPort }: Ports,
 ): Promise<ServerRecord> {
+  // Taken one by one: a record has ports, too, and would bring the server that has died along.
+  const ports = { port, uiPort };
   const owner = identityOf(process.pid);
   const recordOf = (pid: number) => ({ server: identityOf(pid), owner, ...ports, ...addressesOf(ports) });
   const { pid } = await startEmbedded({

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -219,7 +219,16 @@ describe('an embedded server that dies', { timeout: 60_000 }, () => {
     await eventually(() => said.some((line) => line.includes('has died, starting it again')), 20_000);
     await eventually(async () => (await handle.describe().catch(() => null)) !== null, 20_000);
     expect((await handle.describe()).status.name).toBe('RUNNING');
+    const { server } = JSON.parse(await readFile(join(folder, 'temporal.json'), 'utf8')) as {
+      server: { pid: number };
+    };
+    expect(server.pid).not.toBe(temporal.serverPid);
+    expect(isRunning(server.pid)).toBe(true);
+    // Once: the new one must not be taken for the one that died.
+    await sleep(2_500);
+    expect(said.filter((line) => line.includes('has died'))).toHaveLength(1);
     await temporal.close();
+    expect(isRunning(server.pid)).toBe(false);
   });
 });
 
