@@ -5,6 +5,7 @@ import { triggerTypes } from '../domain/detection/verdict.ts';
 import { productName } from '../domain/identity.ts';
 import type { MessageSubject } from '../domain/message.ts';
 import type { BlindLadder } from './blind-ladder.ts';
+import { commandFor, rollBackAllTheSame, whereHeldBack } from './command-texts.ts';
 import type { Journal } from './journal.ts';
 import type { MonitorInput } from './messages.ts';
 import type { Teller } from './teller.ts';
@@ -19,8 +20,6 @@ interface Voices {
 
 /** What the timeline and the owner hear of a condition that began or ended under a monitor. */
 export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }: Voices) {
-  const { product, environment } = input.key;
-  const elsewhere = environment === 'production' ? '' : ` --environment ${environment}`;
   const releases = releaseNames(input.services);
   const named = (title: string) => `${title}: ${productName(input.key)}`;
 
@@ -72,12 +71,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
           title: named('Sick, but not by the release, it seems'),
           text: `${releases}: ${found.reason}.`,
           doing: 'It is judged on, and rolled back when it stays sick afterwards.',
-          commands: [
-            {
-              label: 'Roll back all the same',
-              command: `orchestrator rollback ${product} "why"${elsewhere}`,
-            },
-          ],
+          commands: [rollBackAllTheSame(input.key)],
         });
         break;
       case 'dry_run': {
@@ -113,10 +107,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
       about: { breach: breachOf(found, result) },
       title: 'Breach, but no automatic rollback',
       text,
-      commands: [
-        { label: 'Roll back all the same', command: `orchestrator rollback ${product} "why"${elsewhere}` },
-        { label: 'Let it act by itself again', command: `orchestrator resume ${product}${elsewhere}` },
-      ],
+      commands: whereHeldBack(input.key),
     });
   }
 
@@ -129,7 +120,7 @@ export function createEdgeTeller(input: MonitorInput, { journal, teller, blind }
       severity: 'warning',
       title: named('The way back is not ready'),
       text: `If ${releases} went bad now, ${missing}.`,
-      commands: [{ label: 'Look again', command: `orchestrator gate ${product}${elsewhere}` }],
+      commands: [{ label: 'Look again', command: commandFor(input.key, 'gate') }],
     });
   }
 }

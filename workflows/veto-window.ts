@@ -7,6 +7,7 @@ import { type Veto, vetoSentence } from '../domain/product-row.ts';
 import { clockTime } from '../domain/timeline.ts';
 import type { VetoEvidence } from '../domain/veto.ts';
 import { questions, records } from './activities.ts';
+import { commandFor, whereHeldBack } from './command-texts.ts';
 import type { Journal } from './journal.ts';
 import type { Answer, MonitorInput, VetoCommand } from './messages.ts';
 import type { Presence } from './presence.ts';
@@ -51,7 +52,6 @@ interface Waiting {
 export function createVetoWindow(input: MonitorInput, { journal, teller, presence }: Voices) {
   const { key } = input;
   const releases = releaseNames(input.services);
-  const elsewhere = key.environment === 'production' ? '' : ` --environment ${key.environment}`;
   let open = false;
   let veto: Veto | null = null;
   let unwritten: Parameters<typeof records.recordVeto>[1] | null = null;
@@ -80,7 +80,7 @@ export function createVetoWindow(input: MonitorInput, { journal, teller, presenc
   function say(no: VetoCommand): Answer {
     const by = no.by ?? 'a person';
     if (!open) {
-      const pause = `orchestrator pause ${key.product}${elsewhere}`;
+      const pause = commandFor(key, 'pause');
       return {
         accepted: false,
         reason: `no rollback of ${key.product} waits for a veto; ${pause} holds automatic rollbacks back`,
@@ -153,13 +153,7 @@ export function createVetoWindow(input: MonitorInput, { journal, teller, presenc
       actions: ['rollback', 'resume'],
       title: `Vetoed by ${said.by}: ${productName(key)}`,
       text: `${releases} stays, and is only observed: ${said.reason}`,
-      commands: [
-        {
-          label: 'Roll back all the same',
-          command: `orchestrator rollback ${key.product} "why"${elsewhere}`,
-        },
-        { label: 'Let it act by itself again', command: `orchestrator resume ${key.product}${elsewhere}` },
-      ],
+      commands: whereHeldBack(key),
     });
     return { kind: 'held_back', obstacle: vetoSentence(said), veto: said };
   }
@@ -184,8 +178,8 @@ export function createVetoWindow(input: MonitorInput, { journal, teller, presenc
       text: `${releases}: ${reason}.`,
       doing: `It is rolled back at ${clockTime(untilMs)}, and at once when it gets worse. Nobody has to answer.`,
       commands: [
-        { label: 'Do not roll back', command: `orchestrator veto ${key.product} "why"${elsewhere}` },
-        { label: 'Roll back now', command: `orchestrator rollback ${key.product} "why"${elsewhere}` },
+        { label: 'Do not roll back', command: commandFor(key, 'veto', true) },
+        { label: 'Roll back now', command: commandFor(key, 'rollback', true) },
       ],
     });
   }

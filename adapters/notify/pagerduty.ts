@@ -31,11 +31,10 @@ export function createPagerDutyNotifier(options: PagerDutyOptions): Notifier {
       const message = readableLength(whole);
       const action = actionOf(message);
       // An alert that was acknowledged pages nobody again, however often it is triggered: a new one does.
-      if (message.event === 'called_again') await post('/v2/enqueue', resolveOf(message), signal);
+      if (message.event === 'called_again') await post('/v2/enqueue', following(message, 'resolve'), signal);
       if (action === 'change') await post('/v2/change/enqueue', changeOf(message), signal);
       else if (action === 'trigger') await post('/v2/enqueue', triggerOf(message), signal);
-      else if (action === 'resolve') await post('/v2/enqueue', resolveOf(message), signal);
-      else await post('/v2/enqueue', { event_action: action, dedup_key: dedupKey(message) }, signal);
+      else await post('/v2/enqueue', following(message, action), signal);
     },
   };
 }
@@ -50,8 +49,9 @@ function actionOf({ event, severity }: Message): Action {
   return severity === 'critical' ? 'trigger' : 'change';
 }
 
-function resolveOf(message: Message): object {
-  return { event_action: 'resolve', dedup_key: dedupKey(message) };
+/** What becomes of the alert of this story. */
+function following(message: Message, action: 'acknowledge' | 'resolve'): object {
+  return { event_action: action, dedup_key: dedupKey(message) };
 }
 
 /** At most 255 characters; one alert a story. */

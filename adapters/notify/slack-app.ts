@@ -23,9 +23,9 @@ interface Root {
   readonly message: Message;
 }
 
-/** News of a story that nobody was told the beginning of is no news. */
 /** Told to the whole channel, though it is an answer in a thread. */
 const forAll: readonly MessageEvent[] = ['escalated', 'reminded', 'called_again'];
+/** News of a story that nobody was told the beginning of is no news. */
 const onlyInThreads: readonly (MessageEvent | undefined)[] = [
   'acknowledged',
   'cleared',

@@ -4,6 +4,7 @@ import { authorName, callerName } from './access/caller.ts';
 import { guarded } from './access/guarded.ts';
 import { ApiError } from './api-error.ts';
 import { type App, type AppOptions, problems } from './app-types.ts';
+import type { CommandAnswer } from './rollback-operations.ts';
 import {
   answer,
   byRequest,
@@ -29,6 +30,10 @@ const answers = {
   503: problems[503],
 };
 
+function statusOf({ queued, accepted }: CommandAnswer): 200 | 202 | 409 {
+  return queued ? 202 : accepted ? 200 : 409;
+}
+
 /** `handOver` is written `handover` in paths. */
 export function commandPath(name: RollbackCommandName): string {
   return name.toLowerCase();
@@ -46,7 +51,7 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
     const key = { ...context.req.valid('param'), ...context.req.valid('query') };
     const body = context.req.valid('json');
     const given = await operations.rollBack(key, { ...body, by: callerName(context, body.by) });
-    return context.json(given, given.queued ? 202 : given.accepted ? 200 : 409);
+    return context.json(given, statusOf(given));
   });
 
   const plan = guarded('read', {
@@ -92,7 +97,7 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
     const key = { ...context.req.valid('param'), ...context.req.valid('query') };
     const body = context.req.valid('json');
     const given = await operations.veto(key, { ...body, by: callerName(context, body.by) });
-    return context.json(given, given.queued ? 202 : given.accepted ? 200 : 409);
+    return context.json(given, statusOf(given));
   });
 
   const resume = guarded('act', {
@@ -118,7 +123,7 @@ export function addCommandRoutes(app: App, { operations }: AppOptions): void {
       const key = { ...context.req.valid('param'), ...context.req.valid('query') };
       const body = context.req.valid('json');
       const given = await operations.command(key, name, { ...body, by: callerName(context, body.by) });
-      return context.json(given, given.queued ? 202 : given.accepted ? 200 : 409);
+      return context.json(given, statusOf(given));
     });
   }
 
