@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
-import { askJson } from '../../../adapters/http/ask-json.ts';
 import type { WorkloadRule } from '../../../config/access.ts';
 import { claimsMatch, type Principal } from '../../../domain/access.ts';
+import { openIdConfiguration } from './openid-configuration.ts';
 import { Unproven } from './unproven.ts';
 
 /** An identity token has three parts with dots between. */
@@ -59,20 +59,10 @@ export function createWorkloadCheck() {
 }
 
 async function keySetOf(issuer: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
-  const url = `${issuer.replace(/\/+$/, '')}/.well-known/openid-configuration`;
-  const answer = await askJson({
-    method: 'GET',
-    url,
-    timeoutMs: 5_000,
-    maxBytes: 200_000,
-    signal: AbortSignal.timeout(5_000),
+  const { keysUrl } = await openIdConfiguration(issuer).catch((error: Error) => {
+    throw new Unproven(`the keys of ${issuer} cannot be read: ${error.message}`);
   });
-  const found = answer.kind === 'answered' ? (answer.value as { jwks_uri?: unknown } | undefined) : undefined;
-  if (typeof found?.jwks_uri !== 'string')
-    throw new Unproven(
-      `the keys of ${issuer} cannot be read: ${answer.kind === 'answered' ? 'no jwks_uri' : answer.found}`,
-    );
-  return createRemoteJWKSet(new URL(found.jwks_uri), { timeoutDuration: 5_000, cooldownDuration: 10_000 });
+  return createRemoteJWKSet(new URL(keysUrl), { timeoutDuration: 5_000, cooldownDuration: 10_000 });
 }
 
 function issuerIn(token: string): string | null {

@@ -5,6 +5,7 @@ import { octokitFor, withinDeadline } from '../../../adapters/github/connect.ts'
 import { guardedPlace } from '../../../adapters/http/guarded-agent.ts';
 import { createSlackApi } from '../../../adapters/slack/api.ts';
 import type { Config } from '../../../config/load.ts';
+import { openIdConfiguration } from '../../api/access/openid-configuration.ts';
 import { type Finding, looker, Warning } from './finding.ts';
 
 const patienceMs = 5_000;
@@ -172,12 +173,9 @@ function lookAtIssuers({ data, text }: Config): Promise<Finding>[] {
       'identity provider',
       async () => {
         const issuer = text(written, process.env);
-        const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-        const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(patienceMs) });
-        if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
-        const found = (await response.json()) as { issuer?: string };
+        const found = await openIdConfiguration(issuer);
         if (found.issuer !== issuer)
-          throw new Error(`${url} says that its issuer is ${String(found.issuer)}; ${issuer} is configured`);
+          throw new Error(`it says that its issuer is ${found.issuer ?? 'nobody'}; ${issuer} is configured`);
         return `${issuer} answers`;
       },
       'write the issuer as the provider does (with or without a slash at its end), and let this machine reach it',

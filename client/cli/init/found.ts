@@ -2,11 +2,7 @@ import type { FoundPrometheus } from './prometheus.ts';
 
 /** Where a service runs, as far as its folder tells. */
 export type Where =
-  | {
-      readonly kind: 'kubernetes';
-      readonly namespace: string;
-      readonly workload: string;
-    }
+  | { readonly kind: 'kubernetes'; readonly namespace: string; readonly workload: string }
   | { readonly kind: 'systemd' }
   /** A script that deploys, relative to the folder; `null`: none is there. */
   | { readonly kind: 'command'; readonly script: string | null };
